@@ -1,0 +1,49 @@
+"""What dispatch needs of an HTTP client."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from gateway.core.answer import Failure
+
+
+@dataclass(slots=True, frozen=True)
+class Reply:
+    """A complete upstream response; header names are lower-case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class ReplyStream(Protocol):
+    """An open upstream response whose body is read as it arrives."""
+
+    status: int
+    headers: Mapping[str, str]
+
+    async def read(self) -> bytes | Failure:
+        """The next network read; b"" at the clean end of the body; `Failure("cut")` where it broke or stalled."""
+        ...
+
+    async def close(self) -> None:
+        """Close the upstream connection if the body was not read to its end. May be called twice."""
+        ...
+
+
+class Client(Protocol):
+    """Speaks HTTP to the upstream's account URL. Paths are appended to it as they are (`@` and slashes raw)."""
+
+    name: str
+
+    async def fetch(self, path: str, body: bytes, deadline: float) -> Reply | Failure:
+        """POST and read the whole answer. `deadline` is loop time (monotonic seconds) for all of it."""
+        ...
+
+    async def open(self, path: str, body: bytes, deadline: float) -> ReplyStream | Failure:
+        """POST and return when the headers are there, without reading ahead. `deadline` is for the headers."""
+        ...
+
+    async def get(self, path: str, deadline: float) -> Reply | Failure: ...
+
+    async def close(self) -> None: ...

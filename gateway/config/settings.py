@@ -1,0 +1,63 @@
+"""The settings of one gateway, as values. Defaults here are the built-in ones; config.example.yaml shows the same."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from gateway.core.catalog import Catalog
+
+
+@dataclass(slots=True, frozen=True)
+class ServerSettings:
+    """The listener. `workers` are processes, one per core at most."""
+
+    host: str = "127.0.0.1"
+    port: int = 8080
+    workers: int = 1
+    max_body_bytes: int = 4 * 1024 * 1024
+    drain_seconds: float = 30.0
+
+
+@dataclass(slots=True, frozen=True)
+class UpstreamSettings:
+    """The Cloudflare account and how long to wait for it. Timeouts are seconds."""
+
+    base_url: str = "https://api.cloudflare.com/client/v4"
+    account_id: str = ""
+    api_token: str = field(default="", repr=False)
+    client: Literal["auto", "pyreqwest", "httpx2"] = "auto"
+    connect_seconds: float = 5.0
+    first_byte_seconds: float = 120.0
+    read_seconds: float = 120.0
+    total_seconds: float = 600.0
+    max_connections: int = 1024
+
+
+@dataclass(slots=True, frozen=True)
+class StoreSettings:
+    """`url` is `embedded`, `redis://…`, `rediss://…` or `unix://…`; every key starts with `prefix`."""
+
+    url: str = field(default="embedded", repr=False)
+    prefix: str = "gw:"
+
+
+@dataclass(slots=True, frozen=True)
+class MetricsSettings:
+    """Prometheus listener, `host:port`; empty switches it off."""
+
+    listen: str = "127.0.0.1:9464"
+
+
+@dataclass(slots=True, frozen=True)
+class Settings:
+    """Everything read from configuration and environment, complete and valid."""
+
+    server: ServerSettings
+    upstream: UpstreamSettings
+    store: StoreSettings
+    metrics: MetricsSettings
+    data_dir: Path  # absolute
+    admin_key: str = field(repr=False)  # empty: generated into data_dir (embedded store only)
+    catalog: Catalog
+    tokenizer_path: Path | None = None
+    is_demo: bool = False

@@ -1,0 +1,1 @@
+"""Decisions. Values in, values out: no async, clock, randomness, logging or I/O."""

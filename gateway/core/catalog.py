@@ -1,0 +1,81 @@
+"""The models: what each can do, how much it takes in, what it costs and where each figure comes from."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+Capability = Literal["stream", "tools", "json", "lora", "raw"]
+Template = Literal["llama3", "llama3.1"]
+
+
+@dataclass(slots=True, frozen=True)
+class Range:
+    """Inclusive bounds the upstream accepts for one parameter."""
+
+    minimum: float
+    maximum: float
+
+
+@dataclass(slots=True, frozen=True)
+class Price:
+    """A price in force from a day on. Prices are nano-dollars per million tokens: exact for any published price.
+
+    `source` says where the figure comes from: a page's name, or `inferred` or `disputed: …`.
+    """
+
+    id: str
+    start: int  # unix seconds, UTC midnight of `from:` in the configuration
+    source: str
+    input_nano_per_mtok: int
+    output_nano_per_mtok: int
+    cached_nano_per_mtok: int | None = None
+
+    @property
+    def is_certain(self) -> bool:
+        """Whether a user may rely on this figure without checking it."""
+        return not self.source.startswith(("inferred", "disputed"))
+
+
+@dataclass(slots=True, frozen=True)
+class Model:
+    """One entry of the catalogue. `id` is the full upstream id; `names` are the short names accepted for it."""
+
+    id: str
+    window_tokens: int
+    prices: tuple[Price, ...]
+    names: tuple[str, ...] = ()
+    window_source: str = "published"
+    template: Template = "llama3.1"
+    capabilities: frozenset[Capability] = frozenset()
+    ranges: dict[str, Range] = field(default_factory=dict)
+    max_content_chars: int | None = None
+    tools_shape: Literal["openai", "flat"] = "openai"
+    json_mode: Literal["native", "prompt", "auto"] = "auto"
+    neurons_in_per_mtok: int | None = None
+    neurons_out_per_mtok: int | None = None
+    deprecated_on: int | None = None  # unix seconds, UTC midnight
+    successor: str | None = None
+    upstream: str = "workers_ai"
+
+    def price_at(self, moment: float) -> Price:
+        """The price in force at `moment` (unix seconds): the latest that has started, else the earliest."""
+        started = [price for price in self.prices if price.start <= moment]
+        return started[-1] if started else self.prices[0]
+
+
+@dataclass(slots=True, frozen=True)
+class Route:
+    """A model name that stands for several models and a policy."""
+
+    name: str
+    models: tuple[str, ...]
+    policy: str = "cheapest"
+    max_attempts: int = 3
+
+
+@dataclass(slots=True, frozen=True)
+class Catalog:
+    """Everything a client may name in `model`. Aliases point at a route, a model id or a short name."""
+
+    models: dict[str, Model]
+    routes: dict[str, Route]
+    aliases: dict[str, str]
