@@ -1,0 +1,1 @@
+"""The store: Redis or Valkey, somebody's or our own embedded one."""

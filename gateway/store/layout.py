@@ -1,0 +1,63 @@
+"""Where everything lies in the store. Every key name of the gateway is made here.
+
+`{o}` is the organisation's hash tag: whatever one Lua step touches shares a slot. Rows and their indexes stand
+outside it: they are many, and written by plain idempotent commands.
+
+| key                      | type   | what |
+|--------------------------|--------|------|
+| gw:{o}:meta              | hash   | instance (random id of this store's data), schema |
+| gw:{o}:org               | hash   | v (version), data (JSON of records.Organization) |
+| gw:{o}:project:<id>      | hash   | v, data (records.Project) |
+| gw:{o}:key:<sha256>      | hash   | v, data (records.Key) |
+| gw:{o}:key_hashes        | hash   | key id → sha256 of its secret |
+| gw:{o}:projects          | zset   | project id, score created (unix s) |
+| gw:{o}:project_keys:<id> | zset   | key id, score created |
+| gw:{o}:accounts:<id>     | hash   | service account id → JSON, of a project |
+| gw:{o}:holds             | hash   | request id → msgpack: what is reserved |
+| gw:{o}:leases            | zset   | request id, score lease end (ms of the store's clock) |
+| gw:{o}:expired           | hash   | request id → msgpack of an expired hold, kept so that a late receipt can correct it |
+| gw:{o}:tombstones        | zset   | ids settled before their hold came, score ms |
+| gw:{o}:applied           | hash   | spool uuid → last entry applied |
+| gw:{o}:spent:<scope>     | hash   | counters: u:<kind>:<window> (used) and h:<kind>:<window> (held); scope is o, p:<project> or k:<key id> |
+| gw:{o}:use:h:<hour>      | hash   | roll-up of an hour (unix s of its start), field project|key|model |
+| gw:{o}:use:d:<day>       | hash   | roll-up of a UTC day (unix s of its start), field project|key|model |
+| gw:{o}:use:p:<day>       | hash   | roll-up of a UTC day by hour, field hour|project|model |
+| gw:row:<id>              | string | JSON of records of one request (core.receipt.Receipt) |
+| gw:rows                  | zset   | row id, score created_ms |
+| gw:rows:p:<project>      | zset   | the same, of one project |
+| gw:rows:k:<key id>       | zset   | the same, of one key |
+
+A roll-up field's value is `requests prompt completion cached cost_nano neurons_nano failed`, decimal integers
+separated by blanks.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(slots=True, frozen=True)
+class Layout:
+    """Key names under one prefix (`store.prefix`) for one organisation."""
+
+    prefix: str = "gw:"
+    organization: str = "default"
+
+    def shared(self, *parts: str | int) -> str:
+        """A key in the organisation's slot: `gw:{default}:a:b`."""
+        return f"{self.prefix}{{{self.organization}}}:" + ":".join(str(part) for part in parts)
+
+    def project(self, project_id: str) -> str:
+        return self.shared("project", project_id)
+
+    def key(self, key_hash: str) -> str:
+        return self.shared("key", key_hash)
+
+    def spent(self, scope: str) -> str:
+        """Counters of a scope: `o`, `p:<project id>` or `k:<key id>`."""
+        return self.shared("spent", scope)
+
+    def row(self, request_id: str) -> str:
+        return f"{self.prefix}row:{request_id}"
+
+    def rows(self, scope: str = "") -> str:
+        """Index of rows by time: all, or of `p:<project id>` or `k:<key id>`."""
+        return f"{self.prefix}rows:{scope}" if scope else f"{self.prefix}rows"
