@@ -2,9 +2,11 @@
 
 from dataclasses import dataclass, field
 from typing import Literal
+from urllib.parse import unquote
 
 Capability = Literal["stream", "tools", "json", "lora", "raw"]
-Template = Literal["llama3", "llama3.1"]
+Template = Literal["llama3", "llama3.1", "other"]
+"""How a prompt is laid out, which decides how it is counted; `other` is a family we can only estimate."""
 
 
 @dataclass(slots=True, frozen=True)
@@ -79,3 +81,23 @@ class Catalog:
     models: dict[str, Model]
     routes: dict[str, Route]
     aliases: dict[str, str]
+    _named: dict[str, Route] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Index every name once: looking one up is on the way of each request."""
+        named: dict[str, Route] = {}
+        for model in self.models.values():
+            alone = Route(model.id, (model.id,))
+            named.update(dict.fromkeys(model.names, alone))
+        named.update({model_id: Route(model_id, (model_id,)) for model_id in self.models})
+        named.update(self.routes)
+        # Last, so that an operator may point a retired model's name somewhere else.
+        named.update({alias: named[target] for alias, target in self.aliases.items() if target in named})
+        object.__setattr__(self, "_named", named)
+
+    def resolve(self, name: str) -> Route | None:
+        """The route a client means by `name`: an alias, a route, a model id or a short name, percent-encoded or not.
+
+        A single model is a route of one, named by its id. None where nothing has this name.
+        """
+        return self._named.get(name) or self._named.get(unquote(name))
