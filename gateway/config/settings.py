@@ -31,6 +31,8 @@ class UpstreamSettings:
     read_seconds: float = 120.0
     total_seconds: float = 600.0
     max_connections: int = 1024
+    proxy: str = field(default="", repr=False)  # URL of an HTTP proxy, may carry a password; never used for loopback
+    ca_file: str = ""  # PEM bundle trusted besides the platform's own
 
 
 @dataclass(slots=True, frozen=True)
