@@ -60,7 +60,10 @@ class Sampling:
 
 @dataclass(slots=True, frozen=True)
 class Call:
-    """A parsed request. Nothing in it refers to a client's dialect except the names of `ignored` parameters."""
+    """A parsed request. Nothing in it refers to a client's dialect except the names of `ignored` parameters.
+
+    `request_id` is unique per choice (dispatch sets it, e.g. `req_…:0`): ids of tool calls are derived from it.
+    """
 
     surface: str
     requested_model: str
@@ -80,3 +83,4 @@ class Call:
     lora: str | None = None
     tags: tuple[tuple[str, str], ...] = ()
     ignored: tuple[str, ...] = ()
+    request_id: str = ""

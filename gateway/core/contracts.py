@@ -11,11 +11,16 @@ from gateway.core.catalog import Model
 
 @dataclass(slots=True, frozen=True)
 class Outbound:
-    """One upstream request, without credentials: path below the account's base URL, JSON body, changed parameters."""
+    """One upstream request, without credentials: path below the account's base URL, JSON body, changed parameters.
+
+    `stream` says whether the body asks for SSE: a streamed call may have to be made without it (structured output),
+    and is then replayed from the whole answer (`core.stream.replay`).
+    """
 
     path: str
     body: bytes
     ignored: tuple[str, ...] = ()
+    stream: bool = False
 
 
 class Decoder(Protocol):
@@ -66,9 +71,13 @@ class Encoder(Protocol):
 
 @dataclass(slots=True, frozen=True)
 class Surface:
-    """A client dialect. `parse` raises `core.errors.InvalidRequest`; `stream` takes call, id, created, model."""
+    """A client dialect. `parse` raises `core.errors.InvalidRequest`; `stream` takes call, id, created, model.
+
+    `id_prefix` goes before the hex part of an answer's id.
+    """
 
     name: str
     parse: Callable[[Any], Call]  # any decoded JSON value: parse is what finds out
     render: Callable[[Answer, Call], bytes]
     stream: Callable[[Call, str, int, str], Encoder]
+    id_prefix: str = ""
