@@ -16,7 +16,9 @@ outside it: they are many, and written by plain idempotent commands.
 | gw:{o}:holds             | hash   | request id → msgpack: what is reserved |
 | gw:{o}:leases            | zset   | request id, score lease end (ms of the store's clock) |
 | gw:{o}:expired           | hash   | request id → msgpack of an expired hold, kept so that a late receipt can correct it |
-| gw:{o}:tombstones        | zset   | ids settled before their hold came, score ms |
+| gw:{o}:expired_at        | zset   | the ids of `expired`, score ms of expiry: trims it after a week |
+| gw:{o}:rowless           | hash   | id (row of an expired hold has to be written) or id! (has to be corrected to nothing) → msgpack |
+| gw:{o}:tombstones        | zset   | ids settled lately, score ms: a hold that comes after its settle is refused |
 | gw:{o}:applied           | hash   | spool uuid → last entry applied |
 | gw:{o}:spent:<scope>     | hash   | counters: u:<kind>:<window> (used) and h:<kind>:<window> (held); scope is o, p:<project> or k:<key id> |
 | gw:{o}:use:h:<hour>      | hash   | roll-up of an hour (unix s of its start), field project|key|model |

@@ -1,0 +1,183 @@
+"""Which counters a request touches and what may pass through each. Pure arithmetic on calendar time; asks no store.
+
+A *meter* is one counter pair of one scope: used (`u:<kind>:<window>`) and held (`h:<kind>:<window>`), with its
+limit or none. All meters are counted whether limited or not, so that a limit set in the middle of a month is right
+from its first request. A set of meters is valid for the creation times in `[from_ms, until_ms)`; hold.lua refuses
+it outside (by the store's clock) and the caller makes the next: the boundary costs one extra trip and no
+clock but the store's decides.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, tzinfo
+from typing import Literal
+
+import msgspec
+
+from gateway.core.records import Identity, SpendLimit
+
+Kind = Literal["money", "tokens", "requests"]
+WindowName = Literal["hour", "day", "week", "month", "total"]
+
+KINDS: tuple[Kind, ...] = ("money", "tokens", "requests")
+SCOPES = ("organization", "project", "key")
+WINDOWS: tuple[WindowName, ...] = ("month", "total")
+
+LARGEST_LIMIT = 9_000_000_000_000_000  # Lua counts in doubles: exact below 2**53, with room for one more request
+END_OF_TIME_MS = 2**53 - 1
+
+_pack = msgspec.msgpack.Encoder().encode
+
+
+@dataclass(slots=True, frozen=True)
+class Window:
+    """A stretch of calendar time, `[start_ms, end_ms)`; `label` names it in counter fields (`2026-11`)."""
+
+    name: WindowName
+    label: str
+    start_ms: int
+    end_ms: int
+
+
+@dataclass(slots=True, frozen=True)
+class Meter:
+    """One counter pair of a scope. `limit` is in the kind's unit, None where nothing is limited."""
+
+    kind: Kind
+    window: Window
+    limit: int | None = None
+
+    @property
+    def used_field(self) -> str:
+        return used_field(self.kind, self.window)
+
+    @property
+    def held_field(self) -> str:
+        return f"h:{self.kind}:{self.window.label}"
+
+    @property
+    def resets_at(self) -> int | None:
+        """When the window ends (unix seconds); None where it never does."""
+        return None if self.window.end_ms == END_OF_TIME_MS else self.window.end_ms // 1000
+
+
+@dataclass(slots=True, frozen=True)
+class Meters:
+    """The meters of organisation, project and key, in this order, and their packed form for hold.lua."""
+
+    from_ms: int
+    until_ms: int
+    scopes: tuple[tuple[Meter, ...], ...]
+    packed: bytes
+
+    def covers(self, created_ms: int) -> bool:
+        """Whether a request created then is counted by these meters."""
+        return self.from_ms <= created_ms < self.until_ms
+
+
+def spent_scopes(project_id: str, api_key_id: str) -> tuple[str, str, str]:
+    """The names under which the three scopes' counters lie (`Layout.spent`), in the order of `SCOPES`."""
+    return "o", f"p:{project_id}", f"k:{api_key_id}"
+
+
+def used_field(kind: Kind, window: Window) -> str:
+    """The field of what was used in a window."""
+    return f"u:{kind}:{window.label}"
+
+
+def check_limit(limit: int) -> int:
+    """`limit`, if it can be counted exactly. Raises ValueError otherwise."""
+    if not 0 <= limit <= LARGEST_LIMIT:
+        raise ValueError(f"a limit must be between 0 and {LARGEST_LIMIT}, not {limit}")
+    return limit
+
+
+def window_at(name: WindowName, moment_ms: int, zone: tzinfo = UTC) -> Window:
+    """The calendar window that contains `moment_ms` (unix milliseconds), as calendars of `zone` have it."""
+    if name == "total":
+        return Window(name, name, 0, END_OF_TIME_MS)
+    local = datetime.fromtimestamp(moment_ms // 1000, zone)
+    start, end, label = _CALENDAR[name](local)
+    if zone is not UTC:
+        label = f"{label}@{zone}"
+    return Window(name, label, _ms(start), _ms(end))
+
+
+def meters_for(
+    identity: Identity, moment_ms: int, windows: tuple[WindowName, ...] = WINDOWS, zone: tzinfo = UTC
+) -> Meters:
+    """The meters of a request created at `moment_ms`. Raises ValueError for a limit that cannot be counted."""
+    limits = (identity.organization.spend_limit, identity.project.spend_limit, None)
+    return _meters(limits, tuple(window_at(name, moment_ms, zone) for name in windows))
+
+
+def unlimited_meters(moment_ms: int, windows: tuple[WindowName, ...] = WINDOWS, zone: tzinfo = UTC) -> Meters:
+    """The same counters without limits: where to book a receipt whose hold is gone."""
+    return _meters((None, None, None), tuple(window_at(name, moment_ms, zone) for name in windows))
+
+
+def _meters(limits: tuple[SpendLimit | None, ...], windows: tuple[Window, ...]) -> Meters:
+    scopes = tuple(_scope(limit, windows) for limit in limits)
+    start = max(window.start_ms for window in windows)
+    end = min(window.end_ms for window in windows)
+    return Meters(start, end, scopes, _pack([start, end, *(_packed(meters) for meters in scopes)]))
+
+
+def _scope(limit: SpendLimit | None, windows: tuple[Window, ...]) -> tuple[Meter, ...]:
+    if limit is not None and limit.interval not in [window.name for window in windows]:
+        raise ValueError(f"no window is counted for a limit per {limit.interval}")
+    return tuple(Meter(kind, window, _limit_of(limit, kind, window)) for kind in KINDS for window in windows)
+
+
+def _limit_of(limit: SpendLimit | None, kind: Kind, window: Window) -> int | None:
+    if limit is None or kind != "money" or window.name != limit.interval:
+        return None
+    return check_limit(limit.limit_nano)
+
+
+def _packed(meters: tuple[Meter, ...]) -> list[list[str] | list[int]]:
+    """[fields to read, kinds, limits] as hold.lua has it: held fields of all, then used fields of the limited."""
+    limited = [(number, meter) for number, meter in enumerate(meters, 1) if meter.limit is not None]
+    fields = [meter.held_field for meter in meters] + [meter.used_field for _, meter in limited]
+    kinds = [KINDS.index(meter.kind) + 1 for meter in meters]
+    pairs = [value for number, meter in limited for value in (number, meter.limit or 0)]
+    return [fields, kinds, pairs]
+
+
+def _ms(moment: datetime) -> int:
+    return int(moment.timestamp()) * 1000
+
+
+def _hour(local: datetime) -> tuple[datetime, datetime, str]:
+    start = local.replace(minute=0, second=0, microsecond=0)
+    end = datetime.fromtimestamp(start.timestamp() + 3600, local.tzinfo)
+    # The hour that a clock change repeats happens twice: the offset keeps its two windows apart.
+    return start, end, start.strftime("%Y-%m-%dT%H" if local.tzinfo is UTC else "%Y-%m-%dT%H%z")
+
+
+def _day(local: datetime) -> tuple[datetime, datetime, str]:
+    start = _midnight(local)
+    return start, start + timedelta(days=1), start.strftime("%Y-%m-%d")
+
+
+def _week(local: datetime) -> tuple[datetime, datetime, str]:
+    start = _midnight(local) - timedelta(days=local.weekday())
+    return start, start + timedelta(days=7), start.strftime("%G-W%V")
+
+
+def _month(local: datetime) -> tuple[datetime, datetime, str]:
+    start = _midnight(local).replace(day=1)
+    following = (start + timedelta(days=31)).replace(day=1)
+    return start, following, start.strftime("%Y-%m")
+
+
+def _midnight(local: datetime) -> datetime:
+    return local.replace(hour=0, minute=0, second=0, microsecond=0, fold=0)
+
+
+_CALENDAR: dict[WindowName, Callable[[datetime], tuple[datetime, datetime, str]]] = {
+    "hour": _hour,
+    "day": _day,
+    "week": _week,
+    "month": _month,
+}
