@@ -1,0 +1,1 @@
+"""(text, environment) → Settings. Pure: whoever calls reads the file, the environment and the secrets' files."""
