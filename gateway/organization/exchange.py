@@ -1,0 +1,102 @@
+"""One admin request over HTTP: who asks, what was sent, what goes back. Every refusal is OpenAI's envelope.
+
+Endpoints are plain coroutine functions from a `Question` to something JSON can say; everything about HTTP is here.
+"""
+
+import secrets
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+
+import msgspec
+from starlette.types import Receive, Scope, Send
+
+from gateway.core.errors import BodyTooLarge, GatewayError, MethodNotAllowed, NotFound
+from gateway.organization.change import Actor
+from gateway.organization.parameters import Body, Query
+from gateway.organization.service import AdminService
+
+# No object of the admin API is anywhere near this size.
+MAX_BODY_BYTES = 256 * 1024
+
+_encode = msgspec.json.Encoder().encode
+
+
+@dataclass(slots=True, frozen=True)
+class Question:
+    """An authenticated request, taken apart."""
+
+    service: AdminService
+    actor: Actor
+    path: Mapping[str, str]
+    query: Query
+    body: Body
+
+
+class ClientGone(Exception):
+    """The client left before its body was complete: nobody is there to be answered."""
+
+
+Handler = Callable[[Question], Awaitable[object]]
+
+
+class Endpoint:
+    """The ASGI application behind one path: a table of methods. Without any, the URL is unknown."""
+
+    def __init__(self, service: AdminService, methods: Mapping[str, Handler]) -> None:
+        self._service = service
+        self._methods = methods
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        started = time.perf_counter()
+        request_id = f"req_{secrets.token_hex(16)}"
+        extra: list[tuple[bytes, bytes]] = []
+        try:
+            status, content = 200, _encode(await self._answer(scope, receive, request_id))
+        except ClientGone:
+            return
+        except GatewayError as error:
+            status, content, extra = error.status, error.envelope(), error.headers()
+        headers = [
+            (b"content-type", b"application/json"),
+            (b"content-length", b"%d" % len(content)),
+            (b"cache-control", b"no-store"),  # answers carry keys and money
+            (b"x-request-id", request_id.encode()),
+            (b"openai-processing-ms", b"%d" % ((time.perf_counter() - started) * 1000)),
+            *extra,
+        ]
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": content})
+
+    async def _answer(self, scope: Scope, receive: Receive, request_id: str) -> object:
+        method, path = scope["method"], scope["path"]
+        if not self._methods:
+            raise NotFound(f"Invalid URL ({method} {path})", code="unknown_url")
+        function = self._methods.get(method)
+        if function is None:
+            raise MethodNotAllowed(
+                f"Not allowed to {method} on {path}. (HINT: Perhaps you meant to use a different HTTP method?)"
+            )
+        headers = {name: value for name, value in scope["headers"] if name == b"authorization"}
+        admin = self._service.auth.admit(headers.get(b"authorization", b"").decode("latin-1"))
+        body = await _read_body(receive)
+        actor = Actor(admin, request_id)
+        question = Question(self._service, actor, scope["path_params"], Query(scope["query_string"]), Body(body))
+        return await function(question)
+
+
+async def _read_body(receive: Receive) -> bytes:
+    chunks: list[bytes] = []
+    size = 0
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientGone
+        chunk = message.get("body", b"")
+        size += len(chunk)
+        if size > MAX_BODY_BYTES:
+            raise BodyTooLarge(f"The body of this request may have at most {MAX_BODY_BYTES} bytes.")
+        chunks.append(chunk)
+        if not message.get("more_body", False):
+            return b"".join(chunks)

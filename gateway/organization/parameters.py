@@ -1,0 +1,190 @@
+"""Reads the parameters of an admin request, each by name, and refuses what is left over.
+
+Whatever a caller sends is either used or refused by name: a mistyped filter must never widen a question about money.
+Errors carry OpenAI's codes and name the parameter. It knows nothing of any endpoint.
+"""
+
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Any
+from urllib.parse import parse_qsl
+
+import msgspec
+
+from gateway.core.errors import InvalidRequest
+
+MAX_NAME_LENGTH = 256
+
+# Fractions stay exact on their way from the body: 0.1 cents is 0.1 cents.
+_decode = msgspec.json.Decoder(float_hook=Decimal).decode
+
+_JSON_NAMES = {
+    type(None): "null",
+    bool: "a boolean",
+    int: "an integer",
+    Decimal: "a decimal",
+    str: "a string",
+    list: "an array",
+    dict: "an object",
+}
+
+
+def missing_parameter(name: str) -> InvalidRequest:
+    """The error for a required parameter that is not there."""
+    return InvalidRequest(f"Missing required parameter: '{name}'.", param=name, code="missing_required_parameter")
+
+
+def invalid_value(name: str, value: object, supported: Sequence[str]) -> InvalidRequest:
+    """The error for a value that is none of the supported ones."""
+    quoted = [f"'{choice}'" for choice in supported]
+    listed = quoted[0] if len(quoted) == 1 else ", ".join(quoted[:-1]) + f", and {quoted[-1]}"
+    message = f"Invalid value: '{value}'. Supported values are: {listed}."
+    return InvalidRequest(message, param=name, code="invalid_value")
+
+
+def check_range(name: str, value: int | Decimal, minimum: int, maximum: int) -> None:
+    """Refuse a number outside the inclusive bounds."""
+    kind = "integer" if isinstance(value, int) else "decimal"
+    if value < minimum:
+        raise InvalidRequest(
+            f"Invalid '{name}': {kind} below minimum value. Expected a value >= {minimum}, but got {value} instead.",
+            param=name,
+            code=f"{kind}_below_min_value",
+        )
+    if value > maximum:
+        raise InvalidRequest(
+            f"Invalid '{name}': {kind} above maximum value. Expected a value <= {maximum}, but got {value} instead.",
+            param=name,
+            code=f"{kind}_above_max_value",
+        )
+
+
+def _wrong_type(name: str, expected: str, got: str) -> InvalidRequest:
+    message = f"Invalid type for '{name}': expected {expected}, but got {got} instead."
+    return InvalidRequest(message, param=name, code="invalid_type")
+
+
+def _refuse_unknown(name: str) -> InvalidRequest:
+    return InvalidRequest(f"Unknown parameter: '{name}'.", param=name, code="unknown_parameter")
+
+
+class Query:
+    """A query string. Arrays are written `name[]=a&name[]=b` or `name=a&name=b`. Call `done` after the last read."""
+
+    def __init__(self, raw: bytes) -> None:
+        self._unread: dict[str, list[str]] = {}
+        for name, value in parse_qsl(raw.decode("latin-1"), keep_blank_values=True):
+            self._unread.setdefault(name.split("[", 1)[0], []).append(value)
+
+    def texts(self, name: str, choices: Sequence[str] = ()) -> tuple[str, ...]:
+        """All values of an array parameter; () where it is absent."""
+        values = tuple(self._unread.pop(name, ()))
+        for value in values:
+            if choices and value not in choices:
+                raise invalid_value(name, value, choices)
+        return values
+
+    def text(self, name: str, choices: Sequence[str] = ()) -> str | None:
+        """One value, the last where it was given several times; None where it is absent or empty."""
+        values = self.texts(name, choices)
+        return values[-1] if values and values[-1] else None
+
+    def integer(self, name: str, minimum: int, maximum: int) -> int | None:
+        """A whole number within the inclusive bounds."""
+        value = self.text(name)
+        if value is None:
+            return None
+        if not value.removeprefix("-").isdecimal() or len(value) > 20:
+            raise _wrong_type(name, "an integer", f"'{value[:40]}'")
+        check_range(name, int(value), minimum, maximum)
+        return int(value)
+
+    def flag(self, name: str) -> bool | None:
+        """`true` or `false`."""
+        value = self.text(name, ("true", "false"))
+        return None if value is None else value == "true"
+
+    def done(self) -> None:
+        """Refuse whatever was not read."""
+        for name in self._unread:
+            raise _refuse_unknown(name)
+
+
+class Body:
+    """A JSON object sent to an endpoint; null stands for absent. Call `done` after the last read."""
+
+    def __init__(self, raw: bytes) -> None:
+        try:
+            decoded: Any = _decode(raw or b"{}")  # any JSON value: the next lines find out which
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise InvalidRequest(
+                "We could not parse the JSON body of your request. (HINT: This likely means you aren't using your HTTP "
+                "library correctly. The OpenAI API expects a JSON payload, but what was sent was not valid JSON.)"
+            ) from error
+        if not isinstance(decoded, dict):
+            raise _wrong_type("body", "an object", _JSON_NAMES[type(decoded)])
+        self._unread = {name: value for name, value in decoded.items() if value is not None}
+
+    def text(self, name: str) -> str | None:
+        """A string of 1 to 256 characters, without blanks around it."""
+        value = self._unread.pop(name, None)
+        if value is None:
+            return None
+        if not isinstance(value, str):
+            raise _wrong_type(name, "a string", _JSON_NAMES[type(value)])
+        if not value.strip():
+            raise InvalidRequest(f"Invalid '{name}': empty string.", param=name, code="empty_string")
+        if len(value) > MAX_NAME_LENGTH:
+            raise InvalidRequest(
+                f"Invalid '{name}': string too long. Expected a string with maximum length {MAX_NAME_LENGTH}, but got "
+                f"a string with length {len(value)} instead.",
+                param=name,
+                code="string_above_max_length",
+            )
+        return value.strip()
+
+    def required_text(self, name: str) -> str:
+        """A string that must be there."""
+        value = self.text(name)
+        if value is None:
+            raise missing_parameter(name)
+        return value
+
+    def required_choice(self, name: str, choices: Sequence[str]) -> str:
+        """A string out of a few."""
+        value = self.required_text(name)
+        if value not in choices:
+            raise invalid_value(name, value, choices)
+        return value
+
+    def integer(self, name: str, minimum: int, maximum: int) -> int | None:
+        """A whole number within the inclusive bounds."""
+        value = self._unread.pop(name, None)
+        if value is None:
+            return None
+        if not isinstance(value, int) or isinstance(value, bool):
+            raise _wrong_type(name, "an integer", _JSON_NAMES[type(value)])
+        check_range(name, value, minimum, maximum)
+        return value
+
+    def required_number(self, name: str, minimum: int, maximum: int) -> Decimal:
+        """An exact number within the inclusive bounds."""
+        value = self._unread.pop(name, None)
+        if value is None:
+            raise missing_parameter(name)
+        if not isinstance(value, int | Decimal) or isinstance(value, bool):
+            raise _wrong_type(name, "a number", _JSON_NAMES[type(value)])
+        check_range(name, value, minimum, maximum)
+        return Decimal(value)
+
+    def flag(self, name: str) -> bool | None:
+        """`true` or `false`."""
+        value = self._unread.pop(name, None)
+        if value is not None and not isinstance(value, bool):
+            raise _wrong_type(name, "a boolean", _JSON_NAMES[type(value)])
+        return value
+
+    def done(self) -> None:
+        """Refuse whatever was not read."""
+        for name in self._unread:
+            raise _refuse_unknown(name)

@@ -1,0 +1,48 @@
+"""The admin API's table of paths, for the composition root to mount under /v1/organization."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from starlette.routing import Route
+
+from gateway.organization import keys, ledger, projects, usage
+from gateway.organization.exchange import Endpoint, Handler
+from gateway.organization.service import AdminService
+
+_PROJECT: Final = "/projects/{project_id}"
+_ACCOUNT: Final = _PROJECT + "/service_accounts/{account_id}"
+
+_ENDPOINTS: Final[Mapping[str, Mapping[str, Handler]]] = {
+    "/projects": {"GET": projects.list_projects, "POST": projects.create_project},
+    _PROJECT: {"GET": projects.retrieve_project, "POST": projects.update_project},
+    f"{_PROJECT}/archive": {"POST": projects.archive_project},
+    f"{_PROJECT}/spend_limit": {
+        "GET": projects.retrieve_project_limit,
+        "POST": projects.update_project_limit,
+        "DELETE": projects.delete_project_limit,
+    },
+    f"{_PROJECT}/service_accounts": {"GET": keys.list_accounts, "POST": keys.create_account},
+    _ACCOUNT: {"GET": keys.retrieve_account, "POST": keys.update_account, "DELETE": keys.delete_account},
+    f"{_ACCOUNT}/api_keys": {"POST": keys.create_account_key},
+    f"{_PROJECT}/api_keys": {"GET": keys.list_keys},
+    f"{_PROJECT}/api_keys/{{key_id}}": {
+        "GET": keys.retrieve_key,
+        "POST": keys.update_key,
+        "DELETE": keys.delete_key,
+    },
+    "/spend_limit": {
+        "GET": projects.retrieve_organization_limit,
+        "POST": projects.update_organization_limit,
+        "DELETE": projects.delete_organization_limit,
+    },
+    "/usage/completions": {"GET": usage.usage_completions},
+    "/costs": {"GET": usage.costs},
+    "/ledger": {"GET": ledger.list_ledger},
+    "/ledger/{row_id}": {"GET": ledger.retrieve_row},
+    "/{unknown:path}": {},
+}
+
+
+def routes(service: AdminService) -> list[Route]:
+    """The routes, relative to /v1/organization; the last one refuses every other URL below it."""
+    return [Route(path, Endpoint(service, methods)) for path, methods in _ENDPOINTS.items()]
