@@ -5,6 +5,7 @@ ever passes through a float. Variables are expanded in values, never in keys; te
 repeated in a message.
 """
 
+import posixpath
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -53,6 +54,13 @@ class Reading:
     def has_refused(self, path: str) -> bool:
         """Whether a problem is noted at `path` already, so that what follows from it need not be."""
         return any(problem.path == path for problem in self.problems)
+
+    def absolute(self, given: str) -> Path:
+        """A path of the configuration, from `base` on, without `..`; `~/` is the home the environment names."""
+        home = self.environ.get("HOME", "")
+        if given.startswith("~/") and home:
+            given = posixpath.join(home, given[2:])
+        return Path(posixpath.normpath(self.base / given))
 
     def entries(self, node: Node, path: str) -> Iterator[tuple[str, Node]]:
         """Keys and values of a mapping. Empty counts as an empty mapping: all below it may be commented out."""

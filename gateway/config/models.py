@@ -136,6 +136,8 @@ def _merged(built_in: Entries, given: Entries) -> Entries:
     for name, entry in given.items():
         before = found.get(name, {})
         found[name] = {**before, **entry}
+        if "window_tokens" in entry and "window_source" not in entry:
+            found[name]["window_source"] = "configured"
         if "ranges" in entry:
             found[name]["ranges"] = {**before.get("ranges", {}), **entry["ranges"]}
     return found

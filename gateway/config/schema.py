@@ -45,6 +45,7 @@ PARAMETERS: Final = (
 
 # Credentials travel in header lines: a blank or a line break in one is always a slip.
 API_TOKEN: Final = text("a token without blanks", r"[\x21-\x7e]*", secret=True)
+PROXY: Final = text("a proxy's URL", r"((https?|socks5h?)://[\x21-\x7e]+)?", secret=True)
 ACCOUNT_ID: Final = text("a Cloudflare account id", r"[A-Za-z0-9_-]*")
 # The id is put into the upstream's URL as it is, so nothing that means something in a URL, and no `..`.
 _MODEL_ID = text("a model id such as @cf/author/name", r"@?[A-Za-z0-9][A-Za-z0-9_.-]*(/[A-Za-z0-9][A-Za-z0-9_.-]*)*")
@@ -74,7 +75,10 @@ UPSTREAM: Final = Section(
     (
         Key(
             "base_url",
-            text("an http:// or https:// URL without query", r"https?://[^\s?#]+"),
+            text(
+                "an http:// or https:// URL without query",
+                r"https?://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?(/[^\s?#]*)?",
+            ),
             "Cloudflare's API, or whatever speaks like it.",
             _UPSTREAM.base_url,
         ),
@@ -110,6 +114,19 @@ UPSTREAM: Final = Section(
             integer(1, 65_535),
             "Connections to the upstream at a time, per worker.",
             str(_UPSTREAM.max_connections),
+        ),
+        Key(
+            "proxy",
+            PROXY,
+            "HTTP proxy on the way to the upstream; never used for loopback.",
+            "$HTTPS_PROXY, unless $NO_PROXY names the host",
+            has_file=True,
+        ),
+        Key(
+            "ca_file",
+            FILE_PATH,
+            "Certificates (PEM) trusted for the upstream besides the system's, relative to this file.",
+            "$SSL_CERT_FILE, else none",
         ),
     )
 )

@@ -1,0 +1,87 @@
+"""What docs/ says about configuration and models, written from the tables that decide it.
+
+`python -m gateway.config.published` rewrites docs/config.schema.json and the marked tables in docs/configuration.md
+and docs/models.md; a test fails where they are not current.
+"""
+
+import json
+import re
+from datetime import UTC, datetime
+from pathlib import Path
+
+from gateway.config.kinds import Bounds, Kind, ListOf, MapOf, Scalar
+from gateway.config.load import load
+from gateway.config.schema import described_keys, json_schema
+from gateway.core.catalog import Model
+
+_DOCS = Path("docs")
+
+
+def schema_text() -> str:
+    """docs/config.schema.json."""
+    return json.dumps(json_schema(), indent=2, ensure_ascii=False) + "\n"
+
+
+def key_table() -> str:
+    """Every key of a configuration: what it takes, its default, what it means."""
+    rows = ["| key | takes | default | meaning |", "|---|---|---|---|"]
+    for path, key in described_keys():
+        name = f"`{path}`" + (f", `{key.name}_file`" if key.has_file else "")
+        default = f"`{key.default}`" if key.default and " " not in key.default else key.default
+        rows.append(f"| {name} | {_takes(key.kind)} | {default} | {key.about.replace('|', '&#124;')} |")
+    return "\n".join(rows)
+
+
+def model_table() -> str:
+    """The built-in models: window, price, and what makes each special."""
+    rows = ["| model | window | $ / M in | $ / M out | status | source of the price |", "|---|---|---|---|---|---|"]
+    for model in load("", {}, Path("/"), demo=False).catalog.models.values():
+        price = model.prices[-1]
+        window = f"{model.window_tokens:,}" + (
+            "" if model.window_source == "published" else f" ({model.window_source})"
+        )
+        rows.append(
+            f"| `{model.id}` | {window} | {_usd(price.input_nano_per_mtok)} | {_usd(price.output_nano_per_mtok)} "
+            f"| {_status(model)} | {price.source} |"
+        )
+    return "\n".join(rows)
+
+
+def with_block(page: str, name: str, block: str) -> str:
+    """The page with the part between `<!-- name -->` and `<!-- /name -->` replaced."""
+    pattern = re.compile(rf"(<!-- {name} -->\n).*?(\n<!-- /{name} -->)", re.DOTALL)
+    return pattern.sub(lambda match: f"{match[1]}{block}{match[2]}", page)
+
+
+def main() -> None:
+    """Rewrite the published files below the current directory."""
+    (_DOCS / "config.schema.json").write_text(schema_text(), encoding="utf-8")
+    for file, name, block in (("configuration.md", "keys", key_table()), ("models.md", "models", model_table())):
+        page = (_DOCS / file).read_text(encoding="utf-8")
+        (_DOCS / file).write_text(with_block(page, name, block), encoding="utf-8")
+
+
+def _takes(kind: Kind) -> str:
+    if isinstance(kind, Scalar):
+        return kind.meaning
+    if isinstance(kind, Bounds):
+        return "[minimum, maximum]"
+    if isinstance(kind, ListOf):
+        return f"list: {kind.item.meaning}" if isinstance(kind.item, Scalar) else "list"
+    if isinstance(kind, MapOf):
+        return f"{kind.name.meaning}: {kind.value.meaning}" if isinstance(kind.value, Scalar) else "mapping"
+    return "section"
+
+
+def _usd(nano: int) -> str:
+    return f"{nano // 10**9}.{nano % 10**9:09d}".rstrip("0").ljust(5, "0")
+
+
+def _status(model: Model) -> str:
+    if model.deprecated_on is None:
+        return "active"
+    return f"deprecated {datetime.fromtimestamp(model.deprecated_on, UTC).date().isoformat()}"
+
+
+if __name__ == "__main__":
+    main()
