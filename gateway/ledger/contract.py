@@ -27,6 +27,8 @@ class HoldRequest:
     min_tokens: int
     choices: int
     price: Price
+    spent_nano: int = 0  # already owed by earlier attempts of this request; claimed on top
+    spent_tokens: int = 0
 
 
 @dataclass(slots=True, frozen=True)

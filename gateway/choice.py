@@ -1,0 +1,42 @@
+"""One choice while it is being streamed: what has arrived and how to get more. It books nothing and writes nothing."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from gateway.client.contract import ReplyStream
+from gateway.core.answer import Event, Failure
+from gateway.core.stream import ChoiceReader
+
+
+@dataclass(slots=True)
+class OpenChoice:
+    """A choice being streamed: its events so far, and the upstream response and reader that bring more.
+
+    `stream` is None where the upstream had to be asked without streaming: then `events` is already everything.
+    """
+
+    index: int
+    events: Sequence[Event]
+    started: float
+    stream: ReplyStream | None = None
+    reader: ChoiceReader | None = None
+    is_booked: bool = False
+
+    async def next(self) -> Sequence[Event]:
+        """The events of the next network read. The last one of a choice is a Finish or a Failure."""
+        if self.stream is None or self.reader is None:
+            raise AssertionError("a choice that came whole has no next events")
+        chunk = await self.stream.read()
+        if isinstance(chunk, Failure):
+            return (chunk,)
+        return self.reader.feed(chunk) if chunk else self.reader.close()
+
+    async def close(self) -> None:
+        """Close the upstream connection, if it is still open."""
+        if self.stream is not None:
+            await self.stream.close()
+
+    @property
+    def is_ended(self) -> bool:
+        """Whether nothing more will come."""
+        return self.reader is None or self.reader.ended

@@ -1,0 +1,156 @@
+"""What a request owes: every attempt priced, summed into the receipt that becomes its ledger row.
+
+Tokens are the upstream's own count where it gave one (`reported`), counted from the relayed text where it did not
+(`counted`), or an expectation where there was nothing to count (`estimated`). A receipt says the weakest of its
+billed attempts.
+"""
+
+from dataclasses import dataclass, field
+
+from gateway.core.answer import Failure, Usage
+from gateway.core.catalog import Price
+from gateway.core.pricing import cost_nano
+from gateway.core.receipt import Attempt, EndReason, Receipt, UsageSource
+from gateway.core.records import Identity
+from gateway.core.routing import Candidate
+
+_NANO = 1_000_000_000
+_WEAKNESS: dict[UsageSource, int] = {"reported": 0, "counted": 1, "estimated": 2}
+
+
+@dataclass(slots=True, frozen=True)
+class Consumption:
+    """Tokens of one attempt and how they are known."""
+
+    usage: Usage
+    source: UsageSource
+
+
+@dataclass(slots=True, frozen=True)
+class Timing:
+    """Milliseconds: when an attempt started, counted from the request's arrival, and how long it took."""
+
+    started_ms: int
+    latency_ms: int
+
+
+@dataclass(slots=True)
+class Tally:
+    """The attempts of one request so far. `price` is fixed per attempt: the one in force when it was held."""
+
+    attempts: list[Attempt] = field(default_factory=list)
+
+    def answered(
+        self, candidate: Candidate, price: Price, consumption: Consumption, end: EndReason, timing: Timing
+    ) -> None:
+        """Book an attempt that answered, wholly or in part."""
+        usage = consumption.usage
+        self.attempts.append(
+            Attempt(
+                model=candidate.model.id,
+                end=end,
+                prompt_tokens=usage.prompt_tokens,
+                completion_tokens=usage.completion_tokens,
+                cached_tokens=usage.cached_tokens,
+                neurons_nano=None if usage.neurons is None else round(usage.neurons * _NANO),
+                cost_nano=cost_nano(price, usage.prompt_tokens, usage.completion_tokens, usage.cached_tokens),
+                price_id=price.id,
+                usage_source=consumption.source,
+                started_ms=timing.started_ms,
+                latency_ms=timing.latency_ms,
+            )
+        )
+
+    def failed(self, candidate: Candidate, failure: Failure, timing: Timing) -> None:
+        """Note an attempt that gave nothing and costs nothing."""
+        self.attempts.append(
+            Attempt(
+                model=candidate.model.id,
+                end=failure.kind,
+                upstream_code=failure.code,
+                upstream_request_id=failure.request_id,
+                started_ms=timing.started_ms,
+                latency_ms=timing.latency_ms,
+            )
+        )
+
+    @property
+    def cost_nano(self) -> int:
+        """What all attempts cost so far."""
+        return sum(attempt.cost_nano for attempt in self.attempts)
+
+    def usage(self) -> Usage:
+        """Tokens over all attempts: what the client is told and what the row says are this one figure."""
+        attempts = self.attempts
+        neurons = [attempt.neurons_nano for attempt in attempts if attempt.neurons_nano is not None]
+        return Usage(
+            sum(attempt.prompt_tokens for attempt in attempts),
+            sum(attempt.completion_tokens for attempt in attempts),
+            sum(attempt.cached_tokens for attempt in attempts),
+            sum(neurons) / _NANO if neurons else None,
+        )
+
+    def source(self) -> UsageSource:
+        """The weakest source among the attempts."""
+        return max((attempt.usage_source for attempt in self.attempts), key=_WEAKNESS.__getitem__, default="reported")
+
+
+@dataclass(slots=True, frozen=True)
+class Circumstances:
+    """What a receipt says besides its attempts."""
+
+    id: str
+    created_ms: int
+    identity: Identity
+    surface: str
+    requested_model: str
+    route: str
+    reason: str
+    model: str
+    price_source: str
+    stream: bool
+    upstream: str
+    tags: tuple[tuple[str, str], ...]
+
+
+@dataclass(slots=True, frozen=True)
+class Outcome:
+    """How a request ended: reason, HTTP status, total and first-token milliseconds."""
+
+    end: EndReason
+    status: int
+    latency_ms: int
+    ttft_ms: int | None
+
+
+def receipt(circumstances: Circumstances, tally: Tally, outcome: Outcome) -> Receipt:
+    """The request as one row."""
+    neurons = [attempt.neurons_nano for attempt in tally.attempts if attempt.neurons_nano is not None]
+    usage = tally.usage()
+    return Receipt(
+        id=circumstances.id,
+        created_ms=circumstances.created_ms,
+        organization_id=circumstances.identity.organization.id,
+        project_id=circumstances.identity.project.id,
+        api_key_id=circumstances.identity.key.id,
+        surface=circumstances.surface,
+        requested_model=circumstances.requested_model,
+        route=circumstances.route,
+        reason=circumstances.reason,
+        model=circumstances.model,
+        prompt_tokens=usage.prompt_tokens,
+        completion_tokens=usage.completion_tokens,
+        cached_tokens=usage.cached_tokens,
+        cost_nano=tally.cost_nano,
+        neurons_nano=sum(neurons) if neurons else None,
+        usage_source=tally.source(),
+        price_source=circumstances.price_source,
+        end_reason=outcome.end,
+        status=outcome.status,
+        stream=circumstances.stream,
+        latency_ms=outcome.latency_ms,
+        ttft_ms=outcome.ttft_ms,
+        upstream=circumstances.upstream,
+        attempts=tally.attempts,
+        tags=dict(circumstances.tags),
+    )

@@ -1,0 +1,321 @@
+"""The story of a request: identify → parse → plan → hold → attempt → relay → settle.
+
+Reading `Dispatch.serve` and `_answer` from top to bottom is understanding the gateway. Decisions are made by the pure
+packages; here they are carried out, in order, and whatever happens on the way, the hold is settled or given back.
+"""
+
+import asyncio
+import logging
+import random
+import secrets
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import msgspec
+
+from gateway.attempts import Attempting
+from gateway.choice import OpenChoice
+from gateway.config.settings import Settings
+from gateway.core import routing
+from gateway.core.answer import Completion, Event, Failure, Finish
+from gateway.core.call import Call
+from gateway.core.contracts import Answer, Surface
+from gateway.core.errors import GatewayError, InternalError, InvalidKey, InvalidRequest, StoreAway
+from gateway.core.receipt import EndReason
+from gateway.core.records import Identity
+from gateway.core.retry import Attempts, error_of
+from gateway.core.templates import count_prompts
+from gateway.fleet.health import ModelHealth
+from gateway.job import END_REASONS, Job, Request
+from gateway.keys import Keyring, redact
+from gateway.ledger.contract import Held, HoldRequest, Ledger, Refused, Stale
+from gateway.ledger.refusal import limit_reached
+from gateway.metrics import Metrics
+from gateway.relay import JSON_TYPE, SSE_HEADERS, ClientGone, Exchange, Receive, Scope, Send, bearer_token
+from gateway.tokenizer import Tokenizer
+
+T = TypeVar("T")
+
+_log = logging.getLogger("gateway.dispatch")
+_decode = msgspec.json.Decoder().decode
+
+_THREAD_CHARS = 64_000  # a prompt this long takes ~2 ms to count: a thread does it, so that no stream waits
+_NOT_JSON = (
+    "We could not parse the JSON body of your request. (HINT: This likely means you aren't using your HTTP library "
+    "correctly. The OpenAI API expects a JSON payload, but what was sent was not valid JSON.)"
+)
+_OWN_FAULT = (
+    "The gateway had an error while processing your request. Sorry about that! "
+    "Whoever runs it finds the cause in its log under the x-request-id of this answer."
+)
+
+
+@dataclass(slots=True, frozen=True)
+class Collaborators:
+    """Everything dispatch works with; built by app.py."""
+
+    keyring: Keyring
+    ledger: Ledger
+    attempting: Attempting
+    tokenizer: Tokenizer
+    health: ModelHealth
+    metrics: Metrics
+
+
+class Dispatch:
+    """Serves requests of every surface. One per worker; `snapshot` may be replaced between requests."""
+
+    def __init__(self, snapshot: Settings, upstream_name: str, collaborators: Collaborators) -> None:
+        self.snapshot = snapshot
+        self._upstream_name = upstream_name
+        self._keyring = collaborators.keyring
+        self._ledger = collaborators.ledger
+        self._attempting = collaborators.attempting
+        self._tokenizer = collaborators.tokenizer
+        self._health = collaborators.health
+        self._metrics = collaborators.metrics
+
+    async def serve(self, surface: Surface, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request of `surface`, whatever happens."""
+        exchange = Exchange(scope, receive, send)
+        request_id = f"req_{secrets.token_hex(16)}"
+        request = Request(request_id, exchange, surface, self.snapshot, self._upstream_name, time.monotonic())
+        try:
+            await self._answer(request)
+        except GatewayError as error:
+            await self._refuse(request, error)
+        except (ClientGone, asyncio.CancelledError) as gone:
+            self._metrics.disconnect()
+            if isinstance(gone, asyncio.CancelledError) and not exchange.is_gone:
+                raise  # the server is going down, not the client
+        except Exception:  # the one place: a broken promise of ours must still settle and answer
+            _log.exception("request %s failed", request_id)
+            await self._refuse(request, InternalError(_OWN_FAULT))
+        finally:
+            exchange.close()
+            if request.job is not None:
+                await self._conclude(request.job)
+
+    async def _answer(self, request: Request) -> None:
+        exchange = request.exchange
+        identity = await self._identify(exchange)
+        body = await exchange.read_body(request.snapshot.server.max_body_bytes)
+        exchange.watch(_current_task())
+        call = request.surface.parse(_read_json(body))
+        plan = routing.plan(call, request.snapshot.catalog, await self._facts(call))
+        job = request.job = self._job(request, identity, call, plan)
+        if call.stream:
+            await self._relay(request, job, await self._attempt(job, self._attempting.open))
+        else:
+            await self._respond(request, job, await self._attempt(job, self._attempting.complete))
+
+    async def _identify(self, exchange: Exchange) -> Identity:
+        token = bearer_token(exchange.scope)
+        identity = await self._keyring.find(token)
+        if identity is None:
+            raise InvalidKey(f"Incorrect API key provided: {redact(token)}.", code="invalid_api_key")
+        return identity
+
+    async def _facts(self, call: Call) -> routing.Facts:
+        """Count the prompt once for all models; a long one in a thread, so that no stream waits for it."""
+        sizes = [len(message.content) for message in call.messages]
+        chars = sum(sizes)
+        count = self._tokenizer.count
+        prompts = count_prompts(call, count) if chars < _THREAD_CHARS else await asyncio.to_thread(count_prompts, call, count)
+        return routing.Facts(time.time(), prompts, chars, max(sizes), self._health.retired, self._health.proven)
+
+    def _job(self, request: Request, identity: Identity, call: Call, plan: routing.Plan) -> Job:
+        first = plan.candidates[0]
+        return Job(
+            id=request.id,
+            surface=request.surface.name,
+            upstream=request.upstream,
+            arrived=request.arrived,
+            deadline=request.arrived + request.snapshot.upstream.total_seconds,
+            identity=identity,
+            call=call,
+            plan=plan,
+            candidate=first,
+            price=first.model.price_at(time.time()),
+            ignored=call.ignored,
+        )
+
+    async def _attempt(self, job: Job, perform: Callable[[Job, int], Awaitable[list[T] | Failure]]) -> list[T]:
+        """Hold, attempt, and on failure fall back, until a candidate answers or the table says that none will."""
+        if not self._ledger.has_room():
+            raise StoreAway("The gateway cannot write receipts now, so nothing may be spent.", retry_after=5.0)
+        candidates = job.plan.candidates
+        attempts = Attempts(len(candidates), job.plan.route.max_attempts)
+        number = 0
+        while True:
+            job.candidate = candidates[number]
+            outcome = await perform(job, await self._hold(job))
+            attempts.made += 1
+            model_id = job.candidate.model.id
+            if not isinstance(outcome, Failure):
+                self._health.answered(model_id)
+                return outcome
+            self._metrics.attempt_failed(model_id, outcome.kind)
+            if outcome.kind == "retired":
+                self._health.called_retired(model_id)
+            retry = attempts.next(outcome, number, random.random())  # noqa: S311 - jitter, not a secret
+            if retry is None:
+                raise error_of(outcome)
+            number = retry.candidate
+            await asyncio.sleep(retry.pause)
+
+    async def _hold(self, job: Job) -> int:
+        """Claim the candidate's worst case, or restate the claim for it. Returns the max_tokens granted per choice."""
+        job.price = job.candidate.model.price_at(time.time())
+        for _ in range(2):
+            held = await self._ledger.hold(_claims(job))
+            if isinstance(held, Held):
+                job.held = held
+                job.is_owed = True
+                return held.max_tokens
+            if isinstance(held, Refused):
+                self._metrics.refused(held.scope, held.kind)
+                raise limit_reached(held, job.identity)
+            if not isinstance(held, Stale):
+                self._keyring.forget(job.identity.key_hash)
+                raise InvalidKey("This API key has been revoked.", code="invalid_api_key")
+            job.identity = held.identity
+            self._keyring.replace(held.identity)
+        raise StoreAway("The records of this key keep changing; try again.", retry_after=1.0)
+
+    async def _respond(self, request: Request, job: Job, choices: list[Completion]) -> None:
+        """A whole answer. The receipt is on disk before the client sees a byte."""
+        body = request.surface.render(
+            Answer(_answer_id(request), int(time.time()), job.candidate.model.id, tuple(choices), job.tally.usage()),
+            job.call,
+        )
+        job.first_byte = time.monotonic()
+        self._settle(job, END_REASONS[choices[0].finish_reason], 200)
+        cost = f"{job.tally.cost_nano / 1e9:.9f}".encode()
+        headers = [JSON_TYPE, (b"x-gateway-cost-usd", cost), *request.headers(time.monotonic())]
+        await request.exchange.respond(200, headers, body)
+
+    async def _relay(self, request: Request, job: Job, choices: list[OpenChoice]) -> None:
+        """A streamed answer: commit, then one write per network read; the receipt is on disk before the last bytes."""
+        exchange = request.exchange
+        model_id = job.candidate.model.id
+        encoder = job.encoder = request.surface.stream(job.call, _answer_id(request), int(time.time()), model_id)
+        job.status = 200
+        job.first_byte = time.monotonic()
+        await exchange.start(200, [*SSE_HEADERS, *request.headers(job.first_byte)])
+        pending = encoder.start()
+        end: EndReason = "stop"
+        async for choice, events in _arrivals(choices):
+            if pending:
+                await exchange.write(pending)
+            pending = b""
+            for event in events:
+                if isinstance(event, Failure):
+                    raise error_of(event)
+                if isinstance(event, Finish):
+                    end = END_REASONS[event.reason or "stop"]
+                    self._attempting.book_stream(job, choice, end)
+                    pending += encoder.finish(choice.index, event.reason or "stop")
+                else:
+                    pending += encoder.delta(choice.index, event)
+        self._settle(job, end, 200)
+        await exchange.finish(pending + encoder.end(job.tally.usage()))
+
+    async def _refuse(self, request: Request, error: GatewayError) -> None:
+        """Tell the client, in the way its answer has begun, after whatever is owed was settled."""
+        request.exchange.close()
+        job = request.job
+        if job is not None:
+            job.end = "cut" if request.exchange.is_committed else "failed"
+            job.status = error.status if not request.exchange.is_committed else 200
+            await self._conclude(job)
+        try:
+            if not request.exchange.is_committed:
+                await request.exchange.refuse(error, request.headers(time.monotonic()))
+            elif job is not None and job.encoder is not None:
+                await request.exchange.finish(job.encoder.error(error.envelope()))
+        except OSError:
+            self._metrics.disconnect()
+
+    async def _conclude(self, job: Job) -> None:
+        """Leave nothing open: book and close what streams, then settle what was attempted or give the hold back."""
+        if job.choices:
+            await self._attempting.abandon(job, job.end)
+        if not job.is_owed:
+            return
+        if job.tally.attempts:
+            self._settle(job, job.end, job.status)
+        else:
+            job.is_owed = False
+            self._ledger.release(job.id, job.identity)
+
+    def _settle(self, job: Job, end: EndReason, status: int) -> None:
+        job.end = end
+        job.status = status
+        now = time.monotonic()
+        receipt = job.receipt(now)
+        job.is_owed = False  # before: what cannot be written now is left to the lease, which expires into a row
+        self._ledger.settle(receipt)
+        until_first_byte = (job.first_byte or now) - job.arrived
+        self._metrics.observe(receipt, until_first_byte - job.upstream_seconds)
+
+
+def _claims(job: Job) -> HoldRequest:
+    usage = job.tally.usage()
+    return HoldRequest(
+        id=job.id,
+        identity=job.identity,
+        model=job.candidate.model.id,
+        requested_model=job.call.requested_model,
+        route=job.plan.route.name,
+        surface=job.surface,
+        prompt_tokens=job.candidate.prompt_tokens,
+        max_tokens=job.candidate.max_tokens,
+        min_tokens=routing.MIN_OUTPUT_TOKENS,
+        choices=job.call.n,
+        price=job.price,
+        spent_nano=job.tally.cost_nano,
+        spent_tokens=usage.prompt_tokens + usage.completion_tokens,
+    )
+
+
+async def _arrivals(choices: list[OpenChoice]) -> AsyncIterator[tuple[OpenChoice, Sequence[Event]]]:
+    """Events of all choices as they arrive, those of each in order."""
+    for choice in choices:
+        yield choice, choice.events
+    if len(choices) == 1:
+        while not choices[0].is_ended:
+            yield choices[0], await choices[0].next()
+        return
+    reading = {asyncio.ensure_future(choice.next()): choice for choice in choices if not choice.is_ended}
+    try:
+        while reading:
+            done, _ = await asyncio.wait(reading, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                choice = reading.pop(task)
+                yield choice, task.result()
+                if not choice.is_ended:
+                    reading[asyncio.ensure_future(choice.next())] = choice
+    finally:
+        for task in reading:
+            task.cancel()
+
+
+def _answer_id(request: Request) -> str:
+    return request.surface.id_prefix + request.id.removeprefix("req_")
+
+
+def _current_task() -> "asyncio.Task[Any]":  # Any: what the server's task returns is nobody's business
+    task = asyncio.current_task()
+    if task is None:
+        raise AssertionError("a request is always served by a task")
+    return task
+
+
+def _read_json(body: bytes) -> object:
+    try:
+        return _decode(body)
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise InvalidRequest(_NOT_JSON) from error

@@ -1,0 +1,1 @@
+"""What is learned about the models while they are used."""

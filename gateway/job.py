@@ -1,0 +1,115 @@
+"""One request while it is being served: what is known about it so far, and the headers and the row made of that.
+
+A `Request` exists from the first byte on; once it is identified, parsed and planned it has a `Job`. Both are state
+for dispatch and the attempts it makes; they perform nothing.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from gateway.choice import OpenChoice
+from gateway.config.settings import Settings
+from gateway.core.answer import FinishReason
+from gateway.core.call import Call
+from gateway.core.catalog import Price
+from gateway.core.contracts import Encoder, Surface
+from gateway.core.receipt import EndReason, Receipt
+from gateway.core.records import Identity
+from gateway.core.routing import Candidate, Plan
+from gateway.core.tally import Circumstances, Outcome, Tally, Timing, receipt
+from gateway.ledger.contract import Held
+from gateway.relay import Exchange, Headers
+
+END_REASONS: Mapping[FinishReason, EndReason] = {
+    "stop": "stop",
+    "length": "length",
+    "tool_calls": "tool_calls",
+    "content_filter": "stop",
+}
+"""How a row names the end of a choice that answered."""
+
+
+@dataclass(slots=True)
+class Job:
+    """An admitted request. Times are monotonic seconds."""
+
+    id: str  # "req_" + 32 hex: x-request-id and the row's id
+    surface: str
+    upstream: str
+    arrived: float
+    deadline: float
+    identity: Identity
+    call: Call
+    plan: Plan
+    candidate: Candidate  # being attempted, or the one that answered
+    price: Price  # of the candidate, in force when it was held
+    held: Held | None = None
+    is_owed: bool = False  # a hold is open: it must be settled or released before the job ends
+    end: EndReason = "client_gone"  # what the row says of the end; true until something else happens
+    status: int = 499  # likewise: 499 where the client did not wait for an answer
+    encoder: Encoder | None = None  # of a stream that has begun
+    first_byte: float | None = None
+    upstream_seconds: float = 0.0  # waited for the upstream's first event or whole answer
+    ignored: tuple[str, ...] = ()  # parameters without effect or changed, for x-gateway-ignored
+    tally: Tally = field(default_factory=Tally)
+    choices: list[OpenChoice] = field(default_factory=list)  # open upstream streams
+
+    def timing(self, started: float, now: float) -> Timing:
+        """When an attempt started, from the arrival, and how long it took until `now`."""
+        return Timing(round((started - self.arrived) * 1000), round((now - started) * 1000))
+
+    def headers(self) -> Headers:
+        """What an answer says of the way it was made."""
+        found: Headers = [
+            (b"x-gateway-attempts", b"%d" % len(self.tally.attempts)),
+            (b"x-gateway-model", self.candidate.model.id.encode()),
+            (b"x-gateway-route", self.plan.route.name.encode()),
+            (b"x-gateway-reason", self.candidate.reason.encode()),
+        ]
+        if self.ignored:
+            found.append((b"x-gateway-ignored", ", ".join(dict.fromkeys(self.ignored)).encode("ascii", "replace")))
+        return found
+
+    def receipt(self, now: float) -> Receipt:
+        """The row of this job, which must have been held."""
+        if self.held is None:
+            raise AssertionError("a job that was never held has no row")
+        circumstances = Circumstances(
+            id=self.id,
+            created_ms=self.held.created_ms,
+            identity=self.identity,
+            surface=self.surface,
+            requested_model=self.call.requested_model,
+            route=self.plan.route.name,
+            reason=self.candidate.reason,
+            model=self.candidate.model.id,
+            price_source=self.price.source,
+            stream=self.call.stream,
+            upstream=self.upstream,
+            tags=self.call.tags,
+        )
+        ttft = None if self.first_byte is None else round((self.first_byte - self.arrived) * 1000)
+        return receipt(circumstances, self.tally, Outcome(self.end, self.status, round((now - self.arrived) * 1000), ttft))
+
+
+@dataclass(slots=True)
+class Request:
+    """One request from its first byte on. `snapshot` is the configuration it keeps to its end."""
+
+    id: str
+    exchange: Exchange
+    surface: Surface
+    snapshot: Settings
+    upstream: str
+    arrived: float
+    job: Job | None = None
+
+    def headers(self, now: float) -> Headers:
+        """What every answer carries, also a refusal."""
+        found: Headers = [
+            (b"x-request-id", self.id.encode()),
+            (b"openai-processing-ms", b"%d" % round((now - self.arrived) * 1000)),
+            (b"x-gateway-upstream", self.upstream.encode()),
+        ]
+        found += self.job.headers() if self.job else [(b"x-gateway-attempts", b"0")]
+        return found

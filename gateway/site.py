@@ -1,0 +1,110 @@
+"""Everything over HTTP that is no surface: models, health, readiness, and the refusal of unknown URLs.
+
+Plain ASGI endpoints in a Starlette router. It reads; nothing here is held, spent or written, except by the
+administrators behind /v1/organization.
+"""
+
+import logging
+import secrets
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+
+import msgspec
+from starlette.routing import Mount, Route, Router
+
+from gateway.core.catalog import Catalog
+from gateway.core.errors import GatewayError, InternalError, InvalidKey, MethodNotAllowed, NotFound
+from gateway.keys import Keyring, redact
+from gateway.models import find_model, list_models
+from gateway.organization.routes import routes as organization_routes
+from gateway.organization.service import AdminService
+from gateway.relay import JSON_TYPE, Exchange, Receive, Scope, Send, bearer_token
+
+_log = logging.getLogger("gateway.site")
+_encode = msgspec.json.Encoder().encode
+
+Problems = Callable[[], Awaitable[Sequence[str]]]
+
+
+@dataclass(slots=True, frozen=True)
+class Endpoint:
+    """One page: `answer` gives status and content, or raises a GatewayError. GET only."""
+
+    answer: Callable[[Scope], Awaitable[tuple[int, object]]]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request in JSON, whatever happens."""
+        started = time.monotonic()
+        exchange = Exchange(scope, receive, send)
+        headers = [(b"x-request-id", f"req_{secrets.token_hex(16)}".encode())]
+        try:
+            if scope["method"] not in ("GET", "HEAD"):
+                raise method_not_allowed(scope)
+            status, content = await self.answer(scope)
+        except GatewayError as error:
+            await exchange.refuse(error, headers)
+            return
+        except Exception:  # a broken promise of ours; the client gets an envelope all the same
+            _log.exception("%s %s failed", scope["method"], scope["path"])
+            await exchange.refuse(InternalError("The gateway had an error while processing your request."), headers)
+            return
+        headers.append((b"openai-processing-ms", b"%d" % ((time.monotonic() - started) * 1000)))
+        await exchange.respond(status, [JSON_TYPE, *headers], _encode(content))
+
+
+class Site:
+    """The pages of a worker. `problems` names what keeps it from being ready."""
+
+    def __init__(self, catalog: Catalog, keyring: Keyring, admin: AdminService, problems: Problems) -> None:
+        self._catalog = catalog
+        self._keyring = keyring
+        self._problems = problems
+        self.router = Router(
+            [
+                Route("/healthz", Endpoint(self._health)),
+                Route("/readyz", Endpoint(self._readiness)),
+                Route("/v1/models", Endpoint(self._models)),
+                Route("/v1/models/{id:path}", Endpoint(self._model)),
+                Mount("/v1/organization", routes=organization_routes(admin)),
+            ],
+            redirect_slashes=False,
+            default=Endpoint(self._unknown),
+        )
+
+    async def _health(self, _: Scope) -> tuple[int, object]:  # noqa: RUF029 - an endpoint, like its neighbours
+        return 200, {"status": "alive"}
+
+    async def _readiness(self, _: Scope) -> tuple[int, object]:
+        problems = list(await self._problems())
+        return (503, {"status": "not ready", "problems": problems}) if problems else (200, {"status": "ready"})
+
+    async def _models(self, scope: Scope) -> tuple[int, object]:
+        await self._authenticate(scope)
+        return 200, list_models(self._catalog, time.time())
+
+    async def _model(self, scope: Scope) -> tuple[int, object]:
+        await self._authenticate(scope)
+        name = scope["path_params"]["id"]
+        found = find_model(self._catalog, name, time.time())
+        if found is None:
+            raise NotFound(
+                f"The model `{name}` does not exist or you do not have access to it.", code="model_not_found"
+            )
+        return 200, found
+
+    async def _authenticate(self, scope: Scope) -> None:
+        token = bearer_token(scope)
+        if await self._keyring.find_fresh(token) is None:
+            raise InvalidKey(f"Incorrect API key provided: {redact(token)}.", code="invalid_api_key")
+
+    async def _unknown(self, scope: Scope) -> tuple[int, object]:  # noqa: RUF029 - an endpoint, like its neighbours
+        raise NotFound(f"Invalid URL ({scope['method']} {scope['path']})", code="unknown_url")
+
+
+def method_not_allowed(scope: Scope) -> MethodNotAllowed:
+    """The refusal of a method that a known URL does not have."""
+    return MethodNotAllowed(
+        f"Not allowed to {scope['method']} on {scope['path']}. "
+        "(HINT: Perhaps you meant to use a different HTTP method?)"
+    )
