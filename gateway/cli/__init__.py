@@ -1,0 +1,1 @@
+"""The command line: starting the gateway, and administering a running one over its own HTTP API."""

@@ -1,0 +1,60 @@
+"""The whole command line: every command in one tree, and the root options they share. It does nothing itself."""
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gateway import __version__
+from gateway.cli import configuration, keys, ledger, limits, projects, usage
+from gateway.cli.failure import CommandFailed
+from gateway.cli.output import print_failure
+from gateway.cli.place import Hints
+
+app = typer.Typer(
+    name="gateway",
+    no_args_is_help=True,
+    help="An OpenAI-compatible gateway to Llama 8B models on Cloudflare Workers AI.",
+    context_settings={"help_option_names": ["-h", "--help"]},
+    pretty_exceptions_enable=False,  # a traceback with local values could show a key
+)
+app.add_typer(projects.app, name="projects")
+app.add_typer(keys.app, name="keys")
+app.add_typer(limits.app, name="limits")
+app.add_typer(ledger.app, name="ledger")
+app.command("usage")(usage.report_usage)
+app.command("models")(configuration.list_models)
+app.command("check")(configuration.check_file)
+
+
+@app.callback()
+def set_hints(
+    context: typer.Context,
+    url: Annotated[
+        str | None, typer.Option(help="Base URL of the gateway; else $GATEWAY_URL, else the one running here.")
+    ] = None,
+    data_dir: Annotated[
+        Path | None, typer.Option(help="Its data directory, for the admin key; else $GATEWAY_DATA_DIR, ./data.")
+    ] = None,
+) -> None:
+    """Keep what leads to the running gateway for the command that follows."""
+    context.obj = Hints(url, data_dir, dict(os.environ))
+
+
+@app.command("version")
+def show_version() -> None:
+    """Print the version."""
+    typer.echo(__version__)
+
+
+def run(arguments: list[str]) -> int:
+    """Run one command; its exit code."""
+    try:
+        app(arguments, prog_name="gateway")
+    except CommandFailed as failure:
+        print_failure(failure.message, failure.advice)
+        return failure.code
+    except SystemExit as end:  # how Click ends a command
+        return end.code if isinstance(end.code, int) else 1
+    return 0

@@ -1,0 +1,80 @@
+"""Where the running gateway is and which key opens it: from options, the environment and the files it leaves.
+
+A gateway with the embedded store keeps `admin-key`, and while it runs `url`, in its data directory. Reads those files;
+talks to nobody.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from gateway.cli.failure import CommandFailed, ExitCode
+
+DEFAULT_URL: Final = "http://127.0.0.1:8080"
+DATA_DIRS: Final = (Path("data"), Path("data/demo"))
+
+
+@dataclass(slots=True, frozen=True)
+class Place:
+    """A gateway: `url` without `/v1` and without a slash at its end."""
+
+    url: str
+    admin_key: str = field(repr=False)
+    origin: str = ""  # where the key was found, for messages
+
+
+@dataclass(slots=True, frozen=True)
+class Hints:
+    """What the user said: `--url`, `--data-dir` and the environment."""
+
+    url: str | None
+    data_dir: Path | None
+    environ: Mapping[str, str] = field(repr=False)
+
+    def find(self) -> Place:
+        """The gateway these hints lead to. Raises CommandFailed where no admin key is to be found."""
+        directories = self._directories()
+        source = next((each for each in directories if (each / "admin-key").is_file()), None)
+        url = self.url or self.environ.get("GATEWAY_URL") or _read(source, "url") or DEFAULT_URL
+        given = self.environ.get("GATEWAY_ADMIN_KEY", "").strip()
+        key = given or _read(source, "admin-key")
+        if not key:
+            looked = ", ".join(str(each.resolve() / "admin-key") for each in directories)
+            raise CommandFailed(
+                f"No admin key: GATEWAY_ADMIN_KEY is not set, and there is no {looked}.",
+                ExitCode.NOT_ADMITTED,
+                "Set GATEWAY_ADMIN_KEY, or name the gateway's data directory with --data-dir.",
+            )
+        origin = "GATEWAY_ADMIN_KEY" if given else str(source)
+        return Place(url.rstrip("/").removesuffix("/v1"), key, origin)
+
+    def _directories(self) -> list[Path]:
+        """Data directories to look into; where there are several, that of the gateway started last comes first."""
+        named = self.data_dir or self.environ.get("GATEWAY_DATA_DIR")
+        if named:
+            return [Path(named)]
+        return sorted(DATA_DIRS, key=_started, reverse=True)
+
+
+def _started(directory: Path) -> float:
+    """When the gateway that runs on this directory started; 0 where none does."""
+    try:
+        return (directory / "url").stat().st_mtime
+    except OSError:
+        return 0.0
+
+
+def _read(directory: Path | None, name: str) -> str:
+    if directory is None:
+        return ""
+    try:
+        return (directory / name).read_text().strip()
+    except FileNotFoundError:
+        return ""
+    except OSError as error:
+        raise CommandFailed(
+            f"Cannot read {directory / name}: {error.strerror}.",
+            ExitCode.NOT_ADMITTED,
+            "Run this as the user that runs the gateway, or set GATEWAY_URL and GATEWAY_ADMIN_KEY.",
+        ) from error

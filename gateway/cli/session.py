@@ -1,0 +1,54 @@
+"""What the commands that talk to a running gateway share: the connection of this invocation, and finding a project."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gateway.cli.connection import Connection, decode_all
+from gateway.cli.failure import CommandFailed, ExitCode
+from gateway.cli.place import Hints
+from gateway.cli.views import Project
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print the API's own JSON.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")]
+Url = Annotated[str | None, typer.Option(help="The gateway's base URL; else $GATEWAY_URL, else the one running here.")]
+DataDir = Annotated[
+    Path | None, typer.Option(help="The gateway's data directory, for its admin key; else $GATEWAY_DATA_DIR, ./data.")
+]
+
+
+def connect(context: typer.Context) -> Connection:
+    """A client of the gateway that options and environment lead to. Raises CommandFailed."""
+    hints = context.find_object(Hints)
+    if hints is None:
+        raise AssertionError("the root command sets the hints before any other runs")
+    return Connection(hints.find())
+
+
+def all_projects(connection: Connection) -> list[Project]:
+    """Every project, archived ones too."""
+    return decode_all(connection.items("/organization/projects", {"include_archived": "true"}), Project)
+
+
+def find_project(connection: Connection, name_or_id: str) -> Project:
+    """The project with this id, or the only active one with this name. Raises CommandFailed."""
+    projects = all_projects(connection)
+    exact = [project for project in projects if project.id == name_or_id]
+    found = exact or [project for project in projects if project.name == name_or_id and project.status == "active"]
+    if not found:
+        raise CommandFailed(
+            f"There is no project '{name_or_id}'.",
+            ExitCode.REFUSED,
+            "`gateway projects list` shows all; `gateway projects create NAME` makes one.",
+        )
+    if len(found) > 1:
+        ids = ", ".join(project.id for project in found)
+        raise CommandFailed(f"Several projects are named '{name_or_id}': {ids}.", ExitCode.USAGE, "Use the id.")
+    return found[0]
+
+
+def confirm(question: str, yes: bool) -> None:
+    """Ask before something that cannot be undone, unless told not to. Raises typer.Abort."""
+    if not yes:
+        typer.confirm(question, abort=True, err=True)

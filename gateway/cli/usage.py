@@ -1,0 +1,168 @@
+"""`gateway usage`: requests, tokens, money by day, project, key or model, from OpenAI's usage and costs reports."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import StrEnum
+from typing import Annotated
+
+import msgspec
+import typer
+
+from gateway.cli.connection import Connection, decode_all
+from gateway.cli.output import Column, Format, print_csv, print_json, print_table, show_day, show_dollars
+from gateway.cli.period import parse_since
+from gateway.cli.session import all_projects, connect
+from gateway.cli.views import CostsBucket, CostsResult, Key, UsageBucket, UsageResult
+
+
+class Dimension(StrEnum):
+    """What a line of the report stands for."""
+
+    PROJECT = "project"
+    KEY = "key"
+    MODEL = "model"
+    DAY = "day"
+
+
+@dataclass(slots=True)
+class Line:
+    """Sums of one line."""
+
+    requests: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+    dollars: Decimal = Decimal(0)
+
+    def add(self, other: "Line") -> None:
+        """Count another one in."""
+        self.requests += other.requests
+        self.input_tokens += other.input_tokens
+        self.output_tokens += other.output_tokens
+        self.dollars += other.dollars
+
+
+Label = tuple[str, ...]
+Lines = dict[Label, Line]
+
+# By dimension: what the usage and the costs report are asked to group by, and what tells a line from the others.
+_GROUPS: dict[Dimension, tuple[list[str], list[str]]] = {
+    Dimension.DAY: ([], []),
+    Dimension.PROJECT: (["project_id"], ["project_id"]),
+    Dimension.KEY: (["project_id", "api_key_id"], ["project_id", "api_key_id"]),
+    Dimension.MODEL: (["model"], ["line_item"]),
+}
+_LABELS: dict[Dimension, tuple[str, ...]] = {
+    Dimension.DAY: ("day",),
+    Dimension.PROJECT: ("project",),
+    Dimension.KEY: ("project", "key"),
+    Dimension.MODEL: ("model",),
+}
+_HEADINGS: dict[Dimension, tuple[str, ...]] = {
+    Dimension.DAY: ("day",),
+    Dimension.PROJECT: ("project_id", "project"),
+    Dimension.KEY: ("project", "api_key_id", "key"),
+    Dimension.MODEL: ("model",),
+}
+_AMOUNTS = ("requests", "input_tokens", "output_tokens", "cost_usd")
+
+
+def report_usage(
+    context: typer.Context,
+    by: Annotated[Dimension, typer.Option(help="What a line stands for.")] = Dimension.DAY,
+    since: Annotated[str, typer.Option(help="7d, 2w, or a day as 2026-11-01; whole days, UTC.")] = "7d",
+    form: Annotated[Format, typer.Option("--format", help="How to print it.")] = Format.TABLE,
+    as_json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,
+) -> None:
+    """Show requests, tokens and money."""
+    start = parse_since(since)
+    with connect(context) as connection:
+        lines = _read_lines(connection, by, start)
+        named = _name_lines(connection, by, lines)
+    _print_lines(by, named, Format.JSON if as_json else form)
+
+
+def _read_lines(connection: Connection, by: Dimension, start: int) -> Lines:
+    usage_groups, costs_groups = _GROUPS[by]
+    usage = connection.items(
+        "/organization/usage/completions", {"start_time": start, "limit": 31, "group_by[]": usage_groups}
+    )
+    costs = connection.items("/organization/costs", {"start_time": start, "limit": 180, "group_by[]": costs_groups})
+    lines: Lines = {}
+    for used in decode_all(usage, UsageBucket):
+        if by is Dimension.DAY:
+            lines.setdefault((show_day(used.start_time),), Line())  # a day without requests is a line, too
+        for result in used.results:
+            _add(lines, _usage_label(by, used.start_time, result), _usage_line(result))
+    for spent in decode_all(costs, CostsBucket):
+        for cost in spent.results:
+            _add(lines, _costs_label(by, spent.start_time, cost), Line(dollars=cost.amount.value))
+    return lines
+
+
+def _add(lines: Lines, label: Label, line: Line) -> None:
+    lines.setdefault(label, Line()).add(line)
+
+
+def _usage_line(result: UsageResult) -> Line:
+    return Line(result.num_model_requests, result.input_tokens, result.output_tokens)
+
+
+def _usage_label(by: Dimension, day: int, result: UsageResult) -> Label:
+    parts = {"day": show_day(day), "project": result.project_id, "key": result.api_key_id, "model": result.model}
+    return tuple(parts[name] or "" for name in _LABELS[by])
+
+
+def _costs_label(by: Dimension, day: int, result: CostsResult) -> Label:
+    parts = {"day": show_day(day), "project": result.project_id, "key": result.api_key_id, "model": result.line_item}
+    return tuple(parts[name] or "" for name in _LABELS[by])
+
+
+def _name_lines(connection: Connection, by: Dimension, lines: Lines) -> Lines:
+    """The lines in order, with names beside or instead of ids."""
+    ordered = dict(sorted(lines.items()))
+    if by in (Dimension.DAY, Dimension.MODEL):
+        return ordered
+    projects = {project.id: project.name for project in all_projects(connection)}
+    if by is Dimension.PROJECT:
+        return {(project, projects.get(project, "")): line for (project,), line in ordered.items()}
+    known = {label[0] for label in ordered} & projects.keys()
+    keys = {key.id: key.name for project in sorted(known) for key in _keys_of(connection, project)}
+    return {
+        (projects.get(label[0], label[0]), label[1], keys.get(label[1], "")): line for label, line in ordered.items()
+    }
+
+
+def _keys_of(connection: Connection, project_id: str) -> list[Key]:
+    path = f"/organization/projects/{project_id}/api_keys"
+    return decode_all(connection.items(path, {"include_revoked": "true", "limit": 100}), Key)
+
+
+def _print_lines(by: Dimension, lines: Lines, form: Format) -> None:
+    headings = (*_HEADINGS[by], *_AMOUNTS)
+    if form is Format.JSON:
+        print_json([dict(zip(headings, (*label, *_values(line)), strict=True)) for label, line in lines.items()])
+        return
+    rows = [(*label, *_cells(line)) for label, line in lines.items()]
+    if form is Format.CSV:
+        print_csv([Column(heading) for heading in headings], rows)
+        return
+    columns = [Column(each.replace("_", " ").upper(), is_number=each in _AMOUNTS) for each in headings]
+    blanks = [""] * (len(_HEADINGS[by]) - 1)
+    print_table(columns, rows, ("TOTAL", *blanks, *_cells(_total(lines.values()))))
+
+
+def _total(lines: Iterable[Line]) -> Line:
+    total = Line()
+    for line in lines:
+        total.add(line)
+    return total
+
+
+def _values(line: Line) -> tuple[int | msgspec.Raw, ...]:
+    dollars = msgspec.Raw(f"{line.dollars:f}".encode())  # a number, without passing through a binary fraction
+    return line.requests, line.input_tokens, line.output_tokens, dollars
+
+
+def _cells(line: Line) -> tuple[str, ...]:
+    return str(line.requests), str(line.input_tokens), str(line.output_tokens), show_dollars(line.dollars)

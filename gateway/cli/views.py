@@ -1,0 +1,130 @@
+"""The parts of the API's answers that the command line shows. Unknown fields are passed over."""
+
+from decimal import Decimal
+
+import msgspec
+
+
+class Project(msgspec.Struct):
+    """A project."""
+
+    id: str
+    name: str
+    created_at: int
+    status: str
+
+
+class Key(msgspec.Struct):
+    """A virtual key."""
+
+    id: str
+    name: str
+    redacted_value: str
+    created_at: int
+    project_id: str
+    last_used_at: int | None = None
+    expires_at: int | None = None
+    revoked_at: int | None = None
+
+
+class IssuedKey(msgspec.Struct):
+    """A fresh key with its secret."""
+
+    id: str
+    value: str
+
+
+class NewAccount(msgspec.Struct):
+    """A fresh service account with its first key."""
+
+    id: str
+    api_key: IssuedKey
+
+
+class Enforcement(msgspec.Struct):
+    """Whether a budget is refusing requests now."""
+
+    status: str
+
+
+class SpendLimit(msgspec.Struct):
+    """A hard budget, in cents."""
+
+    threshold_amount: Decimal
+    used_amount: Decimal
+    interval: str
+    enforcement: Enforcement
+
+
+class UsageResult(msgspec.Struct):
+    """Tokens of one group."""
+
+    input_tokens: int
+    output_tokens: int
+    num_model_requests: int
+    project_id: str | None = None
+    api_key_id: str | None = None
+    model: str | None = None
+
+
+class Amount(msgspec.Struct):
+    """Dollars."""
+
+    value: Decimal
+
+
+class CostsResult(msgspec.Struct):
+    """Money of one group."""
+
+    amount: Amount
+    project_id: str | None = None
+    api_key_id: str | None = None
+    line_item: str | None = None
+
+
+class UsageBucket(msgspec.Struct):
+    """Tokens of a day."""
+
+    start_time: int
+    results: list[UsageResult]
+
+
+class CostsBucket(msgspec.Struct):
+    """Money of a day."""
+
+    start_time: int
+    results: list[CostsResult]
+
+
+class Attempt(msgspec.Struct):
+    """One upstream call."""
+
+    model: str
+    end: str
+    prompt_tokens: int
+    completion_tokens: int
+    cost_nano: int
+    usage_source: str
+    latency_ms: int
+
+
+class Row(msgspec.Struct):
+    """One request in the ledger."""
+
+    id: str
+    created: int
+    project_id: str
+    api_key_id: str
+    requested_model: str
+    model: str
+    prompt_tokens: int
+    completion_tokens: int
+    cost_nano: int
+    usage_source: str
+    price_source: str
+    end_reason: str
+    status: int
+    latency_ms: int
+    attempts: list[Attempt]
+    neurons: Decimal | None = None
+    ttft_ms: int | None = None
