@@ -528,11 +528,14 @@ async def test_other_upstream_is_reached_through_the_proxy_only(name: str) -> No
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A self-signed certificate for 127.0.0.1; its key lies beside it as key.pem."""
+    """A self-signed certificate for 127.0.0.1; beside it its key.pem and a bundle.pem with more than it."""
     folder = tmp_path_factory.mktemp("tls")
     command = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=upstream"
-    extension = ["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", "key.pem", "-out", "certificate.pem"]
-    subprocess.run([*command.split(), *extension], cwd=folder, check=True, capture_output=True)
+    extensions = ["-addext", "subjectAltName=IP:127.0.0.1", "-addext", "basicConstraints=critical,CA:FALSE"]
+    files = ["-keyout", "key.pem", "-out", "certificate.pem"]
+    subprocess.run([*command.split(), *extensions, *files], cwd=folder, check=True, capture_output=True)
+    text = (folder / "certificate.pem").read_text()
+    (folder / "bundle.pem").write_text(f"# a comment\n{text}\n# another\n{text}")
     return folder / "certificate.pem"
 
 
@@ -541,7 +544,6 @@ async def test_tls_upstream_is_trusted_through_the_ca_file_and_refused_without_i
     tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     tls.load_cert_chain(certificate, certificate.with_name("key.pem"))
     bundle = certificate.with_name("bundle.pem")
-    bundle.write_text(f"# a comment\n{certificate.read_text()}\n# another\n{certificate.read_text()}")
     async with raw_server(answer_ok, tls=tls) as server:
         url = server.url.replace("http:", "https:")
         trusting = create_client(upstream_settings(url, client=name, ca_file=str(bundle)))
