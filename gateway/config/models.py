@@ -40,11 +40,14 @@ class CatalogBuild:
     reading: Reading
     models: dict[str, Model] = field(default_factory=dict)
     names: dict[str, str] = field(default_factory=dict)  # id or short name → id
+    removed: set[str] = field(default_factory=set)  # ids and short names of what `enabled: false` took away
 
     def catalog(self, *, with_aliases: bool) -> Catalog:
         """The catalogue. `with_aliases` puts the built-in aliases in force, which only the demo does."""
         entries = _merged(BUILT_IN["models"], self.given.get("models", {}))
         enabled = {model_id: entry for model_id, entry in entries.items() if entry.get("enabled", True)}
+        for model_id in entries.keys() - enabled.keys():
+            self.removed |= {model_id, _ending(model_id), *entries[model_id].get("names", ())}
         self._name(enabled)
         for model_id, entry in enabled.items():
             self._add(model_id, entry)
@@ -94,22 +97,23 @@ class CatalogBuild:
         return tuple(_price(model_id, entry) for entry in sorted(whole, key=lambda entry: int(entry["from"])))
 
     def _routes(self) -> dict[str, Route]:
+        """Routes merely lose the models that were removed; one that loses all must not have been asked for."""
         given: Entries = self.given.get("routes", {})
         routes: dict[str, Route] = {}
         for name, entry in _merged(BUILT_IN["routes"], given).items():
-            is_own = "models" in given.get(name, {})
-            wanted = [self._model_of(name, index, word, is_own) for index, word in enumerate(entry.get("models", ()))]
+            words = entry.get("models", ())
+            wanted = [self._model_of(name, index, word) for index, word in enumerate(words)]
             models = tuple(dict.fromkeys(model_id for model_id in wanted if model_id in self.models))
             if models:
                 rest = {key: value for key, value in entry.items() if key != "models"}
                 routes[name] = Route(name, models, **rest)
-            elif "models" not in entry:
-                self.reading.refuse(joined("routes", name), "needs the key models")
+            elif name in given and self.removed.issuperset(words):
+                self.reading.refuse(joined("routes", name), "has no models" if words else "needs the key models")
         return routes
 
-    def _model_of(self, route: str, index: int, word: str, is_own: bool) -> str:
-        """The id behind a word in a route's list. A built-in list merely loses the models that were removed."""
-        if word not in self.names and is_own:
+    def _model_of(self, route: str, index: int, word: str) -> str:
+        """The id behind a word in a route's list; empty where there is none."""
+        if word not in self.names and word not in self.removed:
             path = joined(joined(joined("routes", route), "models"), index)
             self.reading.refuse(path, f"there is no model {word}", did_you_mean(word, self.names))
         return self.names.get(word, "")

@@ -53,12 +53,12 @@ def with_block(page: str, name: str, block: str) -> str:
     return pattern.sub(lambda match: f"{match[1]}{block}{match[2]}", page)
 
 
-def main() -> None:
-    """Rewrite the published files below the current directory."""
-    (_DOCS / "config.schema.json").write_text(schema_text(), encoding="utf-8")
+def main(docs: Path = _DOCS) -> None:
+    """Rewrite the published files; by default below the current directory."""
+    (docs / "config.schema.json").write_text(schema_text(), encoding="utf-8")
     for file, name, block in (("configuration.md", "keys", key_table()), ("models.md", "models", model_table())):
-        page = (_DOCS / file).read_text(encoding="utf-8")
-        (_DOCS / file).write_text(with_block(page, name, block), encoding="utf-8")
+        page = (docs / file).read_text(encoding="utf-8")
+        (docs / file).write_text(with_block(page, name, block), encoding="utf-8")
 
 
 def _takes(kind: Kind) -> str:

@@ -104,7 +104,7 @@ UPSTREAM: Final = Section(
         _seconds("connect_seconds", "Longest wait for a connection", _UPSTREAM.connect_seconds),
         _seconds(
             "first_byte_seconds",
-            "Longest wait for the first event; Cloudflare queues while it has no capacity",
+            "Longest wait for the first event (Cloudflare queues while it has no capacity)",
             _UPSTREAM.first_byte_seconds,
         ),
         _seconds("read_seconds", "Longest silence inside an answer", _UPSTREAM.read_seconds),
