@@ -37,10 +37,12 @@ class Account:
 def read_account(settings: UpstreamSettings) -> Account:
     """The account of these settings. Raises OSError where the CA bundle cannot be read."""
     base_url = settings.base_url.rstrip("/")
+    # `Bearer` with nothing behind it is no legal header; a simulator needs none.
+    authorization = {"authorization": f"Bearer {settings.api_token}"} if settings.api_token else {}
     return Account(
         url=f"{base_url}/accounts/{settings.account_id}",
         headers={
-            "authorization": f"Bearer {settings.api_token}",
+            **authorization,
             "content-type": "application/json",
             "accept": "*/*",
             "user-agent": f"workers-ai-gateway/{__version__}",

@@ -34,6 +34,10 @@ def test_read_account_builds_the_account_url_and_keeps_secrets_out_of_its_repr()
     assert "pass" not in repr(account)
 
 
+def test_read_account_without_a_token_sends_no_authorization() -> None:
+    assert "authorization" not in read_account(upstream_settings("http://127.0.0.1:1", api_token="")).headers
+
+
 def test_read_account_of_a_loopback_upstream_drops_the_proxy() -> None:
     assert read_account(upstream_settings("http://127.0.0.1:1", proxy="http://proxy:3128")).proxy == ""
     assert read_account(upstream_settings("http://up.example", proxy="http://proxy:3128")).proxy == "http://proxy:3128"
