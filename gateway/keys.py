@@ -72,7 +72,7 @@ class Keyring:
         cached = self._cache.get(key_hash)
         if cached is None or cached[0] <= self._clock():
             return await self._look_up(key_hash)
-        return cached[1] if is_valid(cached[1], self._clock()) else None
+        return cached[1] if cached[1].is_valid(self._clock()) else None
 
     async def find_fresh(self, token: str) -> Identity | None:
         """Who the token stands for now, by the store's word: for endpoints without a hold. Raises StoreAway."""
@@ -91,18 +91,11 @@ class Keyring:
 
     async def _look_up(self, key_hash: str) -> Identity | None:
         identity = await load_identity(self._store, self._layout, key_hash)
-        if identity is None or not is_valid(identity, self._clock()):
+        if identity is None or not identity.is_valid(self._clock()):
             self.forget(key_hash)
             return None
         self.replace(identity)
         return identity
-
-
-def is_valid(identity: Identity, moment: float) -> bool:
-    """Whether key and project may still be used at `moment` (unix seconds)."""
-    key = identity.key
-    is_expired = key.expires_at is not None and key.expires_at <= moment
-    return key.revoked_at is None and not is_expired and identity.project.archived_at is None
 
 
 async def load_identity(store: Store, layout: Layout, key_hash: str) -> Identity | None:

@@ -53,3 +53,8 @@ class Identity(msgspec.Struct, frozen=True):
     project: Project
     key: Key
     key_hash: str  # SHA-256 of the secret, hex: the store's name for the key
+
+    def is_valid(self, moment: float) -> bool:
+        """Whether key and project may still be used at `moment` (unix seconds)."""
+        is_expired = self.key.expires_at is not None and self.key.expires_at <= moment
+        return self.key.revoked_at is None and not is_expired and self.project.archived_at is None

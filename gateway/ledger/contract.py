@@ -27,6 +27,9 @@ class HoldRequest:
     min_tokens: int
     choices: int
     price: Price
+    stream: bool = False
+    upstream: str = ""
+    reason: str = ""
     spent_nano: int = 0  # already owed by earlier attempts of this request; claimed on top
     spent_tokens: int = 0
 
