@@ -193,6 +193,8 @@ class EmbeddedStore:
         """Whether the server's process exists."""
         if self._child and os.waitpid(self._child, os.WNOHANG)[0]:
             self._child = 0
+        if self._child or not self.home.is_dir():
+            return self._child != 0
         lock = self._try_lock()
         if lock is None:
             return True

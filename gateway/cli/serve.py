@@ -1,0 +1,156 @@
+"""`gateway serve`: reads the configuration, decides between Cloudflare and the simulator, runs the parent process and
+prints what a user needs to know. Status 0 after an orderly end, 2 where it cannot start as asked, 1 where it broke.
+"""
+
+import contextlib
+import logging
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from gateway.cli.banner import Started, describe, quickstart
+from gateway.config.load import load
+from gateway.config.problems import ConfigErrors
+from gateway.config.settings import ServerSettings, Settings
+from gateway.supervise.account import AccountCheck, start_check
+from gateway.supervise.errors import CannotStart
+from gateway.supervise.first_key import Endpoint, FirstKeyError, ensure_first_key, reachable
+from gateway.supervise.parent import Parent, ParentOptions
+from gateway.supervise.signals import Interrupted
+
+_CHECK_SECONDS = 5.0
+_MISSING = """\
+no Cloudflare credentials. Set both
+  CLOUDFLARE_ACCOUNT_ID   the account to use
+  CLOUDFLARE_API_TOKEN    a token with the permissions Workers AI Read and Edit (CLOUDFLARE_AUTH_TOKEN works too)
+or `upstream.account_id` and `upstream.api_token` in the configuration.
+To try the gateway without an account, start it with --demo: a simulator answers."""
+
+
+@dataclass(slots=True, frozen=True)
+class ServeOptions:
+    """The command's options.
+
+    `quickstart` is what `make run` asks for: the simulator where there are no credentials, the next free port where
+    the default one is taken, and the first key shown if the output is a terminal. `environ` is the process's.
+    """
+
+    environ: Mapping[str, str] = field(repr=False)
+    config: Path | None = None
+    demo: bool = False
+    port: int | None = None
+    quickstart: bool = False
+
+
+def serve(options: ServeOptions) -> int:
+    """Run the gateway until told to end; returns the exit status."""
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    try:
+        settings = read_settings(options)
+        with Parent(settings, _parent_options(options, settings)) as parent:
+            check = start_check(settings.upstream, _CHECK_SECONDS) if not settings.is_demo else None
+            parent.start()
+            with _address_file(parent) as endpoint:
+                _announce(parent, endpoint, options, check)
+                parent.run()
+                _say(["", "Stopped."])
+    except ConfigErrors as problems:
+        return _fail(str(problems), 2)
+    except CannotStart as error:
+        return _fail(str(error), error.exit_status)
+    except Interrupted:
+        _say(["", "Stopped while starting."])
+    return 0
+
+
+def read_settings(options: ServeOptions) -> Settings:
+    """The settings these options lead to. Raises ConfigErrors, or CannotStart where something is missing."""
+    file = _configuration_file(options)
+    try:
+        text = file.read_text(encoding="utf-8") if file else ""
+    except (OSError, UnicodeDecodeError) as error:
+        raise CannotStart(f"the configuration {file} cannot be read: {error}") from error
+    base = (file.parent if file else Path()).absolute()
+    is_demo = options.demo
+    settings = load(text, options.environ, base, demo=is_demo, read_secret=_read_secret)
+    if not is_demo and not settings.upstream.api_token:
+        if not options.quickstart:
+            raise CannotStart(_MISSING)
+        settings = load(text, options.environ, base, demo=True, read_secret=_read_secret)
+    if options.port is not None:
+        settings = replace(settings, server=replace(settings.server, port=options.port))
+    return settings
+
+
+def _configuration_file(options: ServeOptions) -> Path | None:
+    if options.config is not None:
+        return options.config
+    named = options.environ.get("GATEWAY_CONFIG", "")
+    default = Path("config.yaml")
+    return Path(named) if named else default if default.exists() else None
+
+
+def _read_secret(file: Path) -> str:
+    return file.read_text(encoding="utf-8").strip()
+
+
+def _parent_options(options: ServeOptions, settings: Settings) -> ParentOptions:
+    chose_port = options.port is not None or settings.server.port != ServerSettings().port
+    return ParentOptions(
+        may_move=options.quickstart and not chose_port,
+        runtime_directory=options.environ.get("XDG_RUNTIME_DIR"),
+    )
+
+
+@contextlib.contextmanager
+def _address_file(parent: Parent) -> Iterator[Endpoint]:
+    """While the gateway runs, `url` in its data directory tells the other commands where it is."""
+    endpoint = reachable(parent.settings.server.host, parent.port)
+    file = parent.settings.data_dir / "url"
+    file.write_text(endpoint.base_url.removesuffix("/v1") + "\n", encoding="ascii")
+    try:
+        yield endpoint
+    finally:
+        file.unlink(missing_ok=True)
+
+
+def _announce(parent: Parent, endpoint: Endpoint, options: ServeOptions, check: AccountCheck | None) -> None:
+    notes = [parent.metrics_note] if parent.metrics_note else []
+    if parent.port != (options.port or parent.wanted_port) and parent.wanted_port:
+        notes.insert(0, f"port {parent.wanted_port} is taken, so this gateway listens on {parent.port}")
+    if parent.open_files < 4096:
+        notes.append(f"only {parent.open_files} files may be open at once, two per request: raise `ulimit -n`")
+    key_file = parent.data.first_key_file if parent.store is not None else None
+    key = ""
+    if key_file is not None:
+        try:
+            key = ensure_first_key(endpoint, parent.admin_key, key_file)
+        except FirstKeyError as error:
+            notes.append(f"there is no first key yet, the next start tries again: {error}")
+        if not key:
+            key_file = None
+    report = check.report(_CHECK_SECONDS + 2.0) if check is not None else None
+    started = Started(
+        parent.settings,
+        endpoint.base_url,
+        key_file,
+        report=report,
+        store_was_adopted=parent.store is not None and parent.store.was_adopted,
+        notes=notes,
+    )
+    _say(describe(started, time.time()))
+    if options.quickstart and key_file is not None:
+        _say(quickstart(endpoint.base_url, key if sys.stdout.isatty() else "", key_file, options.environ))
+    _say(["", "Ctrl-C stops it; what was counted stays."])
+
+
+def _say(lines: list[str]) -> None:
+    with contextlib.suppress(BrokenPipeError):
+        print("\n".join(lines), flush=True)
+
+
+def _fail(message: str, status: int) -> int:
+    print(f"gateway: {message}", file=sys.stderr, flush=True)
+    return status

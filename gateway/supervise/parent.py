@@ -1,0 +1,219 @@
+"""The parent's life: take the data directory, bring up store, simulator, metrics and workers in that order, keep them
+up, and take them down in the opposite order. What to print is the command line's affair.
+"""
+
+import logging
+import os
+import select
+import signal
+import socket
+import time
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from types import TracebackType
+from typing import Self
+
+from gateway.config.settings import MetricsSettings, Settings
+from gateway.metrics import MetricsListener
+from gateway.store.embedded import EmbeddedStore, EmbeddedStoreError
+from gateway.supervise.crew import Crew
+from gateway.supervise.data_directory import DataDirectory
+from gateway.supervise.errors import CannotStart
+from gateway.supervise.listener import Address, bind, raise_file_limit
+from gateway.supervise.order import WorkerOrder
+from gateway.supervise.signals import ENDING, Signals
+from gateway.supervise.simulated import SimulatorProcess
+from gateway.worker import WorkerSettings
+
+_log = logging.getLogger("gateway.supervise")
+
+_TICK_SECONDS = 1.0  # how late an adopted store's death may be noticed; our own children wake the parent
+_START_SECONDS = 60.0
+_LATE_SECONDS = 10.0  # for a worker's own shutdown, after its drain
+_HURRY_SECONDS = 5.0
+
+
+@dataclass(slots=True, frozen=True)
+class ParentOptions:
+    """`app` is the factory every worker calls, `module:function`. `may_move`: a taken port is no error."""
+
+    app: str = "gateway.app:create_app"
+    may_move: bool = False
+    runtime_directory: str | None = None  # XDG_RUNTIME_DIR
+    hang_seconds: float = 60.0
+
+
+class Parent:
+    """One running gateway. Use as a context manager: whatever was started is ended on the way out."""
+
+    def __init__(self, settings: Settings, options: ParentOptions | None = None) -> None:
+        self.settings = settings
+        self.options = options or ParentOptions()
+        self.data = DataDirectory(settings.data_dir)
+        self.store: EmbeddedStore | None = None
+        self.admin_key = settings.admin_key
+        self.wanted_port = self.port = settings.server.port
+        self.metrics_note = ""
+        self.open_files = 0
+        self._signals = Signals()
+        self._resources = ExitStack()
+        self._store_pause_until = 0.0
+        self._had_terminal = os.isatty(0)
+
+    def __enter__(self) -> Self:
+        self._signals.install()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+        self._signals.start_is_over()  # an impatient Ctrl-C must not interrupt the tidying up
+        self._resources.close()
+        if isinstance(error, Exception):
+            self._signals.restore()  # after a run they stay: a late Ctrl-C must not break the last steps
+
+    def start(self) -> None:
+        """Bring everything up; returns when every worker serves. Raises CannotStart, and Interrupted on a signal.
+
+        A signal that comes later waits for `run`.
+        """
+        self.data.open()
+        self._resources.callback(self.data.close)
+        self.open_files = raise_file_limit()
+        self._listener = self._bind()
+        self.port = int(self._listener.getsockname()[1])
+        settings = replace(self.settings, server=replace(self.settings.server, port=self.port))
+        store_url = self._start_store()
+        if settings.is_demo:
+            settings = self._start_simulator(settings)
+        self.settings = settings
+        self._metrics = self._start_metrics()
+        worker = WorkerSettings(
+            settings=settings,
+            store_url=store_url,
+            admin_key=self.admin_key,
+            upstream_name="simulator" if settings.is_demo else "cloudflare",
+        )
+        self._crew = Crew(
+            WorkerOrder(worker, self.options.app, settings.server.drain_seconds),
+            workers=settings.server.workers,
+            listener=self._listener,
+            metrics=self._metrics,
+            hang_seconds=self.options.hang_seconds,
+        )
+        self._resources.callback(self._crew.kill)
+        self._crew.start()
+        self._wait_until_ready()
+        self._signals.start_is_over()
+
+    def run(self) -> None:
+        """Keep everything up until told to end, then drain. The second signal hurries, the third kills."""
+        while not self._is_told_to_end():
+            self._wait()
+            self._crew.tend()
+            self._tend_store()
+        self._drain()
+
+    def worker_pids(self) -> list[int]:
+        return [worker.process.pid for worker in self._crew.workers]
+
+    def _bind(self) -> socket.socket:
+        server = self.settings.server
+        waits = self.data.was_left_in_a_hurry
+        listener = bind(Address(server.host, server.port, may_move=self.options.may_move, may_wait=waits))
+        self._resources.callback(listener.close)
+        return listener
+
+    def _start_store(self) -> str:
+        if self.settings.store.url != "embedded":
+            if not self.admin_key:
+                raise CannotStart("`admin_key` must be given with an external store: all replicas share it")
+            return self.settings.store.url
+        self.admin_key = self.admin_key or self.data.admin_key()
+        self.store = EmbeddedStore(self.data.store_home, runtime_directory=self.options.runtime_directory)
+        self._resources.callback(self._stop_store, self.store)
+        try:
+            self.store.start()
+        except EmbeddedStoreError as error:
+            raise CannotStart(str(error)) from error
+        return self.store.url
+
+    def _start_simulator(self, settings: Settings) -> Settings:
+        simulator = SimulatorProcess()
+        self._resources.callback(simulator.stop)
+        upstream = replace(
+            settings.upstream,
+            base_url=simulator.start(),
+            account_id=simulator.account_id,
+            api_token=simulator.api_token,
+        )
+        return replace(settings, upstream=upstream)
+
+    def _start_metrics(self) -> MetricsListener:
+        metrics = MetricsListener(self.data.metrics_directory)
+        self._resources.callback(metrics.close)
+        listen = self.settings.metrics.listen
+        if not listen:
+            return metrics
+        host, _, port = listen.rpartition(":")
+        try:
+            metrics.listen(host.strip("[]"), int(port))
+        except OSError as error:
+            # Somebody who chose an address relies on it; the built-in one gives way to a second gateway.
+            if listen != MetricsSettings().listen:
+                raise CannotStart(
+                    f"cannot serve metrics on {listen}: {error.strerror}; set `metrics.listen`"
+                ) from error
+            self.metrics_note = f"metrics are off: {listen} is taken (set `metrics.listen`)"
+        return metrics
+
+    def _wait_until_ready(self) -> None:
+        deadline = time.monotonic() + _START_SECONDS
+        while not self._crew.is_ready:
+            if time.monotonic() > deadline:
+                raise CannotStart(f"the workers did not get ready within {_START_SECONDS:g} s")
+            self._wait()
+            self._crew.tend()
+
+    def _wait(self) -> None:
+        news = [self._signals.fileno(), *(control.fileno() for control in self._crew.controls())]
+        select.select(news, [], [], _TICK_SECONDS)
+
+    def _is_told_to_end(self) -> bool:
+        came = self._signals.take()
+        if signal.SIGHUP in came and not (ENDING & set(came)):
+            if self._had_terminal and not os.isatty(0):
+                return True  # the terminal was closed
+            _log.warning("SIGHUP changes nothing: the configuration is read when the gateway starts")
+        return bool(ENDING & set(came))
+
+    def _tend_store(self) -> None:
+        if self.store is None or time.monotonic() < self._store_pause_until or self.store.is_alive():
+            return
+        _log.error("the embedded store died: starting it again")
+        try:
+            self.store.start()
+            self._metrics.store_restarted()
+        except EmbeddedStoreError as error:
+            _log.error("%s", error)
+            self._store_pause_until = time.monotonic() + _HURRY_SECONDS
+
+    def _drain(self) -> None:
+        self._listener.close()
+        deadline = time.monotonic() + self.settings.server.drain_seconds + _LATE_SECONDS
+        signals_seen = 1
+        self._crew.drain()
+        while self._crew.workers and signals_seen < 3 and time.monotonic() < deadline:
+            self._wait()
+            self._crew.remove_ended()
+            self._tend_store()
+            for number in self._signals.take():
+                if number in ENDING:
+                    signals_seen += 1
+                    deadline = min(deadline, time.monotonic() + _HURRY_SECONDS)
+                    self._crew.drain()
+
+    @staticmethod
+    def _stop_store(store: EmbeddedStore) -> None:
+        try:
+            store.stop()
+        except EmbeddedStoreError as error:
+            _log.error("%s; the next start adopts it", error)

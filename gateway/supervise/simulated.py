@@ -1,0 +1,61 @@
+"""The demo's simulator: a child process on a free loopback port, with an account and a token made up for this run."""
+
+import contextlib
+import pickle
+import secrets
+import subprocess
+
+from gateway.supervise.errors import CannotStart
+from gateway.supervise.order import python_command, python_environment
+
+_PACE_SECONDS = 0.03  # between two tokens of a stream: about as fast as a person reads
+
+
+class SimulatorProcess:
+    """Started by the parent, ended with it: the process leaves when its standard input closes."""
+
+    def __init__(self, *, pace_seconds: float = _PACE_SECONDS) -> None:
+        self.account_id = secrets.token_hex(16)
+        self.api_token = secrets.token_urlsafe(30)
+        self._pace_seconds = pace_seconds
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> str:
+        """Start it; returns its base URL when it serves. Raises CannotStart."""
+        self._process = process = subprocess.Popen(
+            python_command("gateway.supervise.simulator_process"),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env=python_environment(),
+            process_group=0,
+        )
+        if process.stdin is None or process.stdout is None:
+            raise AssertionError("both pipes were asked for")
+        with contextlib.suppress(BrokenPipeError):
+            process.stdin.write(pickle.dumps((self.account_id, self.api_token, self._pace_seconds)))
+            process.stdin.flush()
+        base_url = process.stdout.readline().decode().strip()
+        if not base_url:
+            raise CannotStart("the simulator did not start; its own lines above say why")
+        return base_url
+
+    @property
+    def pid(self) -> int:
+        """Its process id, 0 before the start."""
+        return self._process.pid if self._process is not None else 0
+
+    def stop(self) -> None:
+        """End it. May be called twice."""
+        process, self._process = self._process, None
+        if process is None:
+            return
+        process.terminate()
+        for pipe in (process.stdin, process.stdout):
+            if pipe is not None:
+                with contextlib.suppress(BrokenPipeError):
+                    pipe.close()
+        try:
+            process.wait(5)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()

@@ -1,0 +1,102 @@
+"""The worker process: `python -m gateway.supervise.worker_process CONTROL LISTENER`, two inherited sockets.
+
+It receives its order, builds the app and serves it with uvicorn until told to leave. It never outlives its parent: when
+the control socket closes it drains as if it had been told to. The first SIGTERM drains, the second cancels what still
+runs; both end with the app's own shutdown and status 0.
+"""
+
+import asyncio
+import contextlib
+import logging
+import signal
+import socket
+import sys
+from collections.abc import Iterator
+from importlib import import_module
+
+import uvicorn
+
+from gateway.metrics import join_slot
+from gateway.supervise.order import BEAT, READY, receive_order
+
+_KEEP_ALIVE_SECONDS = 75  # longer than common proxies keep theirs, so that they close first
+_TICKS_PER_BEAT = 20  # uvicorn ticks ten times a second
+
+
+class WorkerServer(uvicorn.Server):
+    """The server of uvicorn, obeying the control socket and ending without a signal of its own."""
+
+    def __init__(self, config: uvicorn.Config, control: socket.socket) -> None:
+        super().__init__(config)
+        self._control = control
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """A plain uvicorn would raise a captured signal again at the end; the handlers are set in `startup` instead."""
+        yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGTERM, self.leave)
+        loop.add_signal_handler(signal.SIGINT, self.leave)
+        self._control.setblocking(False)
+        loop.add_reader(self._control, self._parent_left)
+        await super().startup(sockets)
+        self._tell(READY)
+
+    async def on_tick(self, counter: int) -> bool:
+        if counter % _TICKS_PER_BEAT == 0:
+            self._tell(BEAT)
+        return await super().on_tick(counter)
+
+    def leave(self) -> None:
+        """Drain; when draining already, cancel what still runs. Cancelled requests settle in their `finally`."""
+        if not self.should_exit:
+            self.should_exit = True
+            return
+        for task in list(self.server_state.tasks):
+            task.cancel()
+
+    def _parent_left(self) -> None:
+        with contextlib.suppress(BlockingIOError, ConnectionError):
+            if self._control.recv(64):
+                return
+        asyncio.get_running_loop().remove_reader(self._control)
+        if not self.should_exit:
+            self.leave()
+
+    def _tell(self, word: bytes) -> None:
+        with contextlib.suppress(BlockingIOError, BrokenPipeError, ConnectionResetError):
+            self._control.send(word)
+
+
+def main(arguments: list[str]) -> int:
+    """Serve until told to leave. Raises whatever the app's construction raises: the parent sees the status."""
+    # A signal before the loop runs just ends the process: nothing has been accepted yet.
+    control, listener = (socket.socket(fileno=int(number)) for number in arguments)
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("gateway").setLevel(logging.INFO)
+    order = receive_order(control)
+    join_slot(order.worker.slot)
+    module, _, function = order.app.partition(":")
+    app = getattr(import_module(module), function)(order.worker)
+    config = uvicorn.Config(
+        app,
+        loop="auto",
+        http="auto",
+        ws="none",
+        lifespan="on",
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        proxy_headers=False,
+        timeout_keep_alive=_KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=max(1, round(order.drain_seconds)),
+        h11_max_incomplete_event_size=64 * 1024,
+    )
+    WorkerServer(config, control).run([listener])
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

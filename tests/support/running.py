@@ -1,0 +1,103 @@
+"""Processes under test: started, waited for, and never left behind."""
+
+import http.client
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any, Self
+
+ROOT = Path(__file__).parents[2]
+PATIENCE_SECONDS = 30.0
+
+
+def wait_until(condition: Callable[[], bool], what: str) -> None:
+    """Wait for something another process does. Fails when it does not happen."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not condition():
+        if time.monotonic() > deadline:
+            raise AssertionError(f"never happened: {what}")
+        time.sleep(0.01)
+
+
+def is_running(pid: int) -> bool:
+    """Whether a process lives; one that only waits to be buried does not."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return state not in ("Z", "X")
+
+
+def free_port() -> int:
+    """A port nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class TinyGateway:
+    """A parent process around `support.tiny_app`. `started` is its line of JSON."""
+
+    def __init__(self, data_dir: Path, **given: Any) -> None:  # what tiny_app.main takes
+        self.data_dir = data_dir
+        self._given = {"data_dir": str(data_dir), **given}
+
+    def __enter__(self) -> Self:
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "support.tiny_app", json.dumps(self._given)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env={**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'tests'}"},
+            text=True,
+        )
+        if self.process.stdout is None:
+            raise AssertionError("stdout was asked for")
+        line = self.process.stdout.readline()
+        self.started = json.loads(line) if line else {}
+        self.port = self.started.get("port", 0)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.process.poll() is None:
+            self.process.terminate()
+        try:
+            self.process.communicate(timeout=PATIENCE_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.communicate()
+
+    def end(self, number: signal.Signals = signal.SIGTERM) -> int:
+        """Send a signal and wait for the end; the exit status."""
+        self.process.send_signal(number)
+        return self.process.wait(PATIENCE_SECONDS)
+
+    def errors(self) -> str:
+        """What it wrote to stderr, once it has ended."""
+        return self.process.communicate(timeout=PATIENCE_SECONDS)[1]
+
+    def get(self, path: str) -> Any:  # JSON
+        """One request on a connection of its own."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE_SECONDS)
+        try:
+            connection.request("GET", path)
+            return json.loads(connection.getresponse().read())
+        finally:
+            connection.close()
+
+    @contextmanager
+    def open_stream(self) -> Iterator[http.client.HTTPResponse]:
+        """A response that stays open; its first line has arrived."""
+        with closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE_SECONDS)) as connection:
+            connection.request("GET", "/stream")
+            with connection.getresponse() as response:
+                if response.readline() != b"first\n":
+                    raise AssertionError("the stream did not begin")
+                yield response

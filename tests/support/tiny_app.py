@@ -1,0 +1,117 @@
+"""A tiny ASGI app for the supervisor's tests: it tells who it is, streams until told to stop, hangs and dies on demand.
+
+Run `python -m support.tiny_app DATA_DIR PORT [WORKERS] [DRAIN_SECONDS]` for a whole parent process around it.
+"""
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from collections.abc import Awaitable, Callable, MutableMapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from gateway.config.load import load
+from gateway.metrics import Metrics
+from gateway.supervise.errors import CannotStart
+from gateway.supervise.parent import Parent, ParentOptions
+from gateway.supervise.signals import Interrupted
+from gateway.worker import WorkerSettings
+
+Message = MutableMapping[str, Any]  # ASGI's own type
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+
+
+class TinyApp:
+    """Paths: /who, /stream (open until cancelled), /exit, /hang."""
+
+    def __init__(self, worker: WorkerSettings) -> None:
+        self.worker = worker
+        self.metrics = Metrics()
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self._live(receive, send)
+            return
+        self.metrics.disconnect()
+        if scope["path"] == "/exit":
+            os._exit(9)
+        if scope["path"] == "/hang":
+            os.kill(os.getpid(), signal.SIGSTOP)
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        if scope["path"] == "/stream":
+            await self._stream(send)
+            return
+        who = {
+            "pid": os.getpid(),
+            "slot": self.worker.slot,
+            "store_url": self.worker.store_url,
+            "admin_key": self.worker.admin_key,
+            "upstream": self.worker.upstream_name,
+        }
+        await send({"type": "http.response.body", "body": json.dumps(who).encode()})
+
+    async def _stream(self, send: Send) -> None:
+        await send({"type": "http.response.body", "body": b"first\n", "more_body": True})
+        release = self.worker.settings.data_dir / "release"
+        try:
+            while not release.exists():  # noqa: ASYNC110  # another process makes it
+                await asyncio.sleep(0.02)
+        except asyncio.CancelledError:
+            (self.worker.settings.data_dir / "cancelled").touch()
+            raise
+        await send({"type": "http.response.body", "body": b"last\n"})
+
+    async def _live(self, receive: Receive, send: Send) -> None:
+        await receive()
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        (self.worker.settings.data_dir / f"left-{self.worker.slot}").touch()
+        await send({"type": "lifespan.shutdown.complete"})
+
+
+def create_app(worker: WorkerSettings) -> TinyApp:
+    """What a worker calls."""
+    return TinyApp(worker)
+
+
+def create_nothing(worker: WorkerSettings) -> TinyApp:
+    """An app that cannot be made."""
+    raise RuntimeError(f"slot {worker.slot} has no app")
+
+
+def main(arguments: list[str]) -> int:
+    """A parent around the tiny app; prints one JSON line when it serves."""
+    given = json.loads(arguments[0])
+    data_dir = Path(given["data_dir"])
+    text = json.dumps({"data_dir": str(data_dir), "metrics": {"listen": given.get("metrics", "")}})
+    settings = load(text, {}, data_dir.parent, demo=False)
+    server = replace(
+        settings.server,
+        port=given.get("port", 0),
+        workers=given.get("workers", 1),
+        drain_seconds=given.get("drain_seconds", 30.0),
+    )
+    options = ParentOptions(
+        app=given.get("app", "support.tiny_app:create_app"),
+        may_move=given.get("may_move", False),
+        hang_seconds=given.get("hang_seconds", 60.0),
+    )
+    try:
+        with Parent(replace(settings, server=server), options) as parent:
+            parent.start()
+            print(json.dumps({"port": parent.port, "workers": parent.worker_pids()}), flush=True)
+            parent.run()
+    except CannotStart as error:
+        print(error, file=sys.stderr)
+        return error.exit_status
+    except Interrupted:
+        return 0
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
