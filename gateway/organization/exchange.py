@@ -37,13 +37,13 @@ class ClientGone(Exception):
     """The client left before its body was complete: nobody is there to be answered."""
 
 
-Handler = Callable[[Question], Awaitable[object]]
+Responder = Callable[[Question], Awaitable[object]]
 
 
 class Endpoint:
     """The ASGI application behind one path: a table of methods. Without any, the URL is unknown."""
 
-    def __init__(self, service: AdminService, methods: Mapping[str, Handler]) -> None:
+    def __init__(self, service: AdminService, methods: Mapping[str, Responder]) -> None:
         self._service = service
         self._methods = methods
 

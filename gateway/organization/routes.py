@@ -6,13 +6,13 @@ from typing import Final
 from starlette.routing import Route
 
 from gateway.organization import keys, ledger, projects, usage
-from gateway.organization.exchange import Endpoint, Handler
+from gateway.organization.exchange import Endpoint, Responder
 from gateway.organization.service import AdminService
 
 _PROJECT: Final = "/projects/{project_id}"
 _ACCOUNT: Final = _PROJECT + "/service_accounts/{account_id}"
 
-_ENDPOINTS: Final[Mapping[str, Mapping[str, Handler]]] = {
+_ENDPOINTS: Final[Mapping[str, Mapping[str, Responder]]] = {
     "/projects": {"GET": projects.list_projects, "POST": projects.create_project},
     _PROJECT: {"GET": projects.retrieve_project, "POST": projects.update_project},
     f"{_PROJECT}/archive": {"POST": projects.archive_project},

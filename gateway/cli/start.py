@@ -1,0 +1,37 @@
+"""The options of `gateway serve`. What they mean is decided by serve.py; this only reads them."""
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gateway.cli.serve import ServeOptions, serve
+
+app = typer.Typer(pretty_exceptions_enable=False, context_settings={"help_option_names": ["-h", "--help"]})
+
+
+@app.command("serve")
+def start_gateway(
+    config: Annotated[
+        Path | None,
+        typer.Option(help="A configuration file; else $GATEWAY_CONFIG, else ./config.yaml if there is one."),
+    ] = None,
+    demo: Annotated[
+        bool, typer.Option("--demo", help="Answer from a simulator: no Cloudflare account needed.")
+    ] = False,
+    port: Annotated[int | None, typer.Option(min=0, max=65535, help="Listen here instead of `server.port`.")] = None,
+    quickstart: Annotated[bool, typer.Option("--quickstart", hidden=True)] = False,
+) -> None:
+    """Run the gateway until Ctrl-C or SIGTERM."""
+    options = ServeOptions(environ=dict(os.environ), config=config, demo=demo, port=port, quickstart=quickstart)
+    raise typer.Exit(serve(options))
+
+
+def run(arguments: list[str]) -> int:
+    """Run `gateway serve` with these arguments; its exit code."""
+    try:
+        app(arguments, prog_name="gateway serve")
+    except SystemExit as end:  # how Click ends a command
+        return end.code if isinstance(end.code, int) else 1
+    return 0

@@ -1,0 +1,147 @@
+"""The admin API alone, really served: uvicorn on an ephemeral port, over a real store, under one prefix of its own.
+
+Rows and roll-ups can be put into the store as store/layout.py draws them, so that reports have something to report.
+"""
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
+from itertools import count
+from types import TracebackType
+from typing import Any
+
+import msgspec
+import redis
+import uvicorn
+from starlette.applications import Starlette
+from starlette.routing import Mount
+
+from gateway.core.receipt import Attempt, Receipt
+from gateway.ledger.rollups import row_sums
+from gateway.organization.routes import routes
+from gateway.organization.service import admin_service
+from gateway.store.layout import Layout
+from gateway.store.redis_store import RedisStore
+
+ADMIN_KEY = "sk-admin-only-for-tests-0123456789"
+
+_prefixes = count(1)
+
+
+@dataclass
+class AdminGateway:
+    """A running admin API."""
+
+    layout: Layout
+    redis: Any  # redis-py types its replies as unions of everything
+    store_url: str
+    url: str = ""
+    started: threading.Event = field(default_factory=threading.Event)
+
+    def add_row(self, **given: Any) -> Receipt:  # any field of a receipt
+        """Put a settled request into the store: row, indexes, roll-ups, and the month's counters are left alone."""
+        row = a_receipt(**given)
+        pipe = self.redis.pipeline()
+        pipe.set(self.layout.row(row.id), msgspec.json.encode(row))
+        for scope in ("", f"p:{row.project_id}", f"k:{row.api_key_id}"):
+            pipe.zadd(self.layout.rows(scope), {row.id: row.created_ms})
+        pipe.execute()
+        second = row.created_ms // 1000
+        hour, day = second - second % 3600, second - second % 86400
+        name = f"{row.project_id}|{row.api_key_id}|{row.model}"
+        for key, entry in (
+            (self.layout.shared("use", "h", hour), name),
+            (self.layout.shared("use", "d", day), name),
+            (self.layout.shared("use", "p", day), f"{hour}|{row.project_id}|{row.model}"),
+        ):
+            old = (self.redis.hget(key, entry) or b"0 0 0 0 0 0 0").split()
+            sums = [int(before) + added for before, added in zip(old, row_sums(row), strict=True)]
+            self.redis.hset(key, entry, " ".join(map(str, sums)))
+        return row
+
+
+_ids = count(1)
+
+
+def a_receipt(**given: Any) -> Receipt:  # any field of a receipt
+    """A plausible receipt; every field can be given."""
+    plausible: dict[str, Any] = {  # fields of several types
+        "id": f"req_{next(_ids):032x}",
+        "created_ms": 1_767_268_800_000,  # 2026-01-01 12:00:00
+        "organization_id": "org_1",
+        "project_id": "proj_1",
+        "api_key_id": "key_1",
+        "surface": "chat",
+        "requested_model": "auto",
+        "route": "auto",
+        "reason": "cheapest",
+        "model": "@cf/meta/llama-3.1-8b-instruct-fp8",
+        "prompt_tokens": 100,
+        "completion_tokens": 20,
+        "cached_tokens": 0,
+        "cost_nano": 20_940,
+        "neurons_nano": 1_900_000_000,
+        "usage_source": "reported",
+        "price_source": "test",
+        "end_reason": "stop",
+        "status": 200,
+        "stream": False,
+        "latency_ms": 900,
+        "ttft_ms": None,
+        "upstream": "simulator",
+        "attempts": [Attempt(model="@cf/meta/llama-3.1-8b-instruct-fp8", end="stop", neurons_nano=1_900_000_000)],
+    }
+    return Receipt(**{**plausible, **given})
+
+
+@contextmanager
+def admin_gateway(store_url: str) -> Iterator[AdminGateway]:
+    """Serve the admin API until the end of the block."""
+    layout = Layout(prefix=f"admin{next(_prefixes)}:")
+    client = redis.Redis.from_url(store_url)
+    gateway = AdminGateway(layout, client, store_url)
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        store = RedisStore(store_url, layout)
+        app.router.routes.append(Mount("/v1/organization", routes=routes(admin_service(store, layout, ADMIN_KEY))))
+        yield
+        await store.close()
+
+    config = uvicorn.Config(Starlette(lifespan=lifespan), host="127.0.0.1", port=0, log_level="error", ws="none")
+    server = _Server(config, gateway.started)
+    with _Thread(server):
+        assert gateway.started.wait(20)
+        port = server.servers[0].sockets[0].getsockname()[1]
+        gateway.url = f"http://127.0.0.1:{port}"
+        yield gateway
+    client.close()
+
+
+class _Server(uvicorn.Server):
+    """Says when it listens."""
+
+    def __init__(self, config: uvicorn.Config, started: threading.Event) -> None:
+        super().__init__(config)
+        self._told = started
+
+    async def startup(self, sockets: Any = None) -> None:  # uvicorn's signature
+        await super().startup(sockets)
+        self._told.set()
+
+
+class _Thread:
+    """Runs a server's loop beside the test."""
+
+    def __init__(self, server: uvicorn.Server) -> None:
+        self._server = server
+        self._thread = threading.Thread(target=lambda: asyncio.run(server.serve()))
+
+    def __enter__(self) -> None:
+        self._thread.start()
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._server.should_exit = True
+        self._thread.join()
