@@ -1,0 +1,103 @@
+"""What users can see has its line in the documentation: keys, metrics, headers, commands. And links lead somewhere."""
+
+import ast
+import re
+from pathlib import Path
+
+import click
+import pytest
+import typer
+from support.sources import ROOT, python_sources
+
+from gateway.cli.commands import app
+from gateway.config.schema import described_keys
+
+PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
+PAGES += [page for folder in ("deploy", "benchmarks") for page in sorted((ROOT / folder).rglob("*.md"))]
+WRITTEN = {page: page.read_text(encoding="utf-8") for page in PAGES}
+MANUAL = "\n".join(text for page, text in WRITTEN.items() if page.name != "CHANGELOG.md")
+OUTSIDE = ("http://", "https://", "mailto:")
+
+
+def _strings(*folders: str) -> set[str]:
+    """Every text and bytes constant of the sources, f-strings in pieces."""
+    found: set[str] = set()
+    for folder in folders:
+        for source in python_sources(folder):
+            for node in ast.walk(source.tree):
+                if isinstance(node, ast.Constant) and isinstance(node.value, str | bytes):
+                    value = node.value
+                    found.add(value.decode("latin-1") if isinstance(value, bytes) else value)
+    return found
+
+
+GATEWAY_STRINGS = _strings("gateway")
+
+
+def test_every_configuration_key_is_documented() -> None:
+    page = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
+    assert [path for path, _ in described_keys() if f"`{path}`" not in page] == []
+
+
+def test_every_key_of_the_example_section_heads_is_in_the_example() -> None:
+    example = (ROOT / "config.example.yaml").read_text(encoding="utf-8")
+    top = {path.split(".")[0] for path, _ in described_keys()}
+    settings = [path for path, _ in described_keys() if path.split(".")[0] not in ("models", "routes", "aliases")]
+    words = {path.rpartition(".")[2] for path in settings} | top
+    assert sorted(word for word in words if not re.search(rf"\b{word}(_file)?:", example)) == []
+
+
+def test_every_metric_is_documented() -> None:
+    metrics = {text for text in GATEWAY_STRINGS if re.fullmatch(r"gateway_[a-z][a-z0-9_]+", text)}
+    assert metrics != set()
+    assert sorted(name for name in metrics if not re.search(rf"\b{name}\b|\b{name}_total\b", MANUAL)) == []
+
+
+def test_every_header_of_ours_is_documented() -> None:
+    headers = {header for text in GATEWAY_STRINGS for header in re.findall(r"\bx-gateway-[a-z-]*[a-z]", text.lower())}
+    assert headers != set()
+    assert sorted(header for header in headers if header not in MANUAL.lower()) == []
+
+
+def test_every_environment_variable_of_ours_is_documented() -> None:
+    variables = {text for text in GATEWAY_STRINGS if re.fullmatch(r"GATEWAY_[A-Z_]+|CLOUDFLARE_[A-Z_]+", text)}
+    assert sorted(name for name in variables if name not in MANUAL) == []
+
+
+def test_every_command_is_documented() -> None:
+    commands = [*_commands(typer.main.get_command(app), "gateway"), "gateway serve", "gateway simulate"]
+    assert len(commands) > 5
+    missing = [command for command in commands if not re.search(rf"{command}\b", MANUAL)]
+    assert sorted(set(missing)) == []
+
+
+def _commands(command: object, name: str) -> list[str]:
+    """Every command that does something, with the words that lead to it. Hidden ones are nobody's business."""
+    children: dict[str, click.Command] | None = getattr(command, "commands", None)
+    if children is None:
+        return [] if getattr(command, "hidden", False) else [name]
+    return [found for word, child in children.items() for found in _commands(child, f"{name} {word}")]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_links_lead_to_something(page: Path) -> None:
+    broken = []
+    for target in re.findall(r"\]\(([^()\s]+)\)", _without_code(WRITTEN[page])):
+        path, _, anchor = target.partition("#")
+        if target.startswith(OUTSIDE):
+            continue
+        goal = (page.parent / path).resolve() if path else page
+        is_page = anchor and goal.suffix == ".md" and goal.is_file()
+        if not goal.exists() or (is_page and anchor not in _anchors(goal.read_text(encoding="utf-8"))):
+            broken.append(target)
+    assert broken == []
+
+
+def _without_code(text: str) -> str:
+    return re.sub(r"(?s)```.*?```", "", text)
+
+
+def _anchors(text: str) -> set[str]:
+    """The fragments of a page's headings, as code hosts make them."""
+    headings = re.findall(r"(?m)^#+ +(.*)$", _without_code(text))
+    return {re.sub(r"[^\w\- ]", "", heading.strip().lower()).replace(" ", "-") for heading in headings}
