@@ -33,8 +33,8 @@ _MESSAGES = """\
 | member | roles | what becomes of it |
 |---|---|---|
 | `role` | | `system`, `developer` (= system), `user`, `assistant`, `tool`, `function` (= tool) |
-| `content` | all | a string, or an array of `text` and `refusal` parts, joined with a line break; null or absent only for \
-`assistant`, `tool` and `function`. `image_url`, `input_audio` and `file` parts: 400 |
+| `content` | all | a string, or an array of `text` and `refusal` parts, joined with a line break; null or absent \
+only for `assistant`, `tool` and `function`. `image_url`, `input_audio` and `file` parts: 400 |
 | `name` | all | carried; required with `function` |
 | `refusal` | assistant | carried as text of the turn |
 | `tool_calls` | assistant | carried; `arguments` may be a JSON string or an object; every call needs a `tool` message \
@@ -78,8 +78,9 @@ def _model_cells(model: Model) -> Iterable[str]:
     for name in _RANGED:
         bounds = model.ranges.get(name)
         yield "any" if bounds is None else f"{bounds.minimum:.10g} … {bounds.maximum:.10g}"
-    yield "yes" if "tools" in model.capabilities else "in the prompt"
-    yield "native" if "json" in model.capabilities else "in the prompt"
+    yield "yes" if "tools" in model.capabilities else "400"
+    is_native = model.json_mode == "native" or (model.json_mode == "auto" and "json" in model.capabilities)
+    yield "native" if is_native else "in the prompt"
     yield "yes" if "raw" in model.capabilities else "400"
     yield "yes" if "lora" in model.capabilities else "400"
 
