@@ -1,10 +1,10 @@
 """Which counters a request touches and what may pass through each. Pure arithmetic on calendar time; asks no store.
 
 A *meter* is one counter pair of one scope: used (`u:<kind>:<window>`) and held (`h:<kind>:<window>`), with its
-limit or none. All meters are counted whether limited or not, so that a limit set in the middle of a month is right
-from its first request. A set of meters is valid for the creation times in `[from_ms, until_ms)`; hold.lua refuses
-it outside (by the store's clock) and the caller makes the next: the boundary costs one extra trip and no
-clock but the store's decides.
+limit or none. Use is counted in all meters, limited or not, so that a limit set in the middle of a month knows what
+came before it; only limited ones hold (a request admitted before there was a limit is not bound by it). A set of
+meters is valid for the creation times in `[from_ms, until_ms)`; hold.lua refuses it outside, by the store's clock, and
+the caller makes the next one: a boundary costs one extra trip, and no clock but the store's decides.
 """
 
 from collections.abc import Callable
@@ -41,11 +41,11 @@ class Window:
 
 @dataclass(slots=True, frozen=True)
 class Meter:
-    """One counter pair of a scope. `limit` is in the kind's unit, None where nothing is limited."""
+    """A limited counter pair of a scope. `limit` is in the kind's unit."""
 
     kind: Kind
     window: Window
-    limit: int | None = None
+    limit: int
 
     @property
     def used_field(self) -> str:
@@ -63,11 +63,14 @@ class Meter:
 
 @dataclass(slots=True, frozen=True)
 class Meters:
-    """The meters of organisation, project and key, in this order, and their packed form for hold.lua."""
+    """The limited meters of a request, each with its scope's number (1 organisation, 2 project, 3 key).
+
+    `packed` is what hold.lua takes: [from, until, then scope, kind, held field, used field, limit of each].
+    """
 
     from_ms: int
     until_ms: int
-    scopes: tuple[tuple[Meter, ...], ...]
+    limited: tuple[tuple[int, Meter], ...]
     packed: bytes
 
     def covers(self, created_ms: int) -> bool:
@@ -107,41 +110,54 @@ def meters_for(
     identity: Identity, moment_ms: int, windows: tuple[WindowName, ...] = WINDOWS, zone: tzinfo = UTC
 ) -> Meters:
     """The meters of a request created at `moment_ms`. Raises ValueError for a limit that cannot be counted."""
-    limits = (identity.organization.spend_limit, identity.project.spend_limit, None)
-    return _meters(limits, tuple(window_at(name, moment_ms, zone) for name in windows))
+    found = tuple(window_at(name, moment_ms, zone) for name in windows)
+    start, end = _common(found)
+    limited = (
+        *_scope(1, identity.organization.spend_limit, found),
+        *_scope(2, identity.project.spend_limit, found),
+    )
+    flat = [
+        part
+        for scope, meter in limited
+        for part in (scope, KINDS.index(meter.kind) + 1, meter.held_field, meter.used_field, meter.limit)
+    ]
+    return Meters(start, end, limited, _pack([start, end, *flat]))
 
 
-def unlimited_meters(moment_ms: int, windows: tuple[WindowName, ...] = WINDOWS, zone: tzinfo = UTC) -> Meters:
-    """The same counters without limits: where to book a receipt whose hold is gone."""
-    return _meters((None, None, None), tuple(window_at(name, moment_ms, zone) for name in windows))
+@dataclass(slots=True, frozen=True)
+class Booking:
+    """Where use of a time is counted, the same fields in every scope. `packed`: [[fields], [kind of each]]."""
+
+    from_ms: int
+    until_ms: int
+    packed: bytes
+
+    def covers(self, created_ms: int) -> bool:
+        """Whether a request created then is counted here."""
+        return self.from_ms <= created_ms < self.until_ms
 
 
-def _meters(limits: tuple[SpendLimit | None, ...], windows: tuple[Window, ...]) -> Meters:
-    scopes = tuple(_scope(limit, windows) for limit in limits)
-    start = max(window.start_ms for window in windows)
-    end = min(window.end_ms for window in windows)
-    return Meters(start, end, scopes, _pack([start, end, *(_packed(meters) for meters in scopes)]))
+def booking_at(moment_ms: int, windows: tuple[WindowName, ...] = WINDOWS, zone: tzinfo = UTC) -> Booking:
+    """The used fields of all kinds for a request created at `moment_ms`."""
+    found = tuple(window_at(name, moment_ms, zone) for name in windows)
+    pairs = [(used_field(kind, window), number) for number, kind in enumerate(KINDS, 1) for window in found]
+    packed = _pack([[name for name, _ in pairs], [number for _, number in pairs]])
+    return Booking(*_common(found), packed)
 
 
-def _scope(limit: SpendLimit | None, windows: tuple[Window, ...]) -> tuple[Meter, ...]:
-    if limit is not None and limit.interval not in [window.name for window in windows]:
+def _scope(number: int, limit: SpendLimit | None, windows: tuple[Window, ...]) -> tuple[tuple[int, Meter], ...]:
+    if limit is None:
+        return ()
+    check_limit(limit.limit_nano)
+    found = tuple((number, Meter("money", w, limit.limit_nano)) for w in windows if w.name == limit.interval)
+    if not found:
         raise ValueError(f"no window is counted for a limit per {limit.interval}")
-    return tuple(Meter(kind, window, _limit_of(limit, kind, window)) for kind in KINDS for window in windows)
+    return found
 
 
-def _limit_of(limit: SpendLimit | None, kind: Kind, window: Window) -> int | None:
-    if limit is None or kind != "money" or window.name != limit.interval:
-        return None
-    return check_limit(limit.limit_nano)
-
-
-def _packed(meters: tuple[Meter, ...]) -> list[list[str] | list[int]]:
-    """[fields to read, kinds, limits] as hold.lua has it: held fields of all, then used fields of the limited."""
-    limited = [(number, meter) for number, meter in enumerate(meters, 1) if meter.limit is not None]
-    fields = [meter.held_field for meter in meters] + [meter.used_field for _, meter in limited]
-    kinds = [KINDS.index(meter.kind) + 1 for meter in meters]
-    pairs = [value for number, meter in limited for value in (number, meter.limit or 0)]
-    return [fields, kinds, pairs]
+def _common(windows: tuple[Window, ...]) -> tuple[int, int]:
+    """The time that all windows share."""
+    return max(window.start_ms for window in windows), min(window.end_ms for window in windows)
 
 
 def _ms(moment: datetime) -> int:

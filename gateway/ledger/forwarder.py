@@ -7,13 +7,12 @@ entries are sent again: the step knows by number what it has applied, and rows a
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 
 import msgspec
 
-from gateway.core.limits import Meters, unlimited_meters
-from gateway.core.receipt import Receipt
+from gateway.core.limits import Booking, booking_at
 from gateway.ledger.entries import Entry, Release, Settle, decode_entry
 from gateway.ledger.places import Places, rollup_name
 from gateway.ledger.row_writing import row_commands
@@ -41,7 +40,7 @@ class Forwarder:
         self._replay: Iterator[tuple[int, bytes]] | None = None
         self._replay_next = 0
         self._created: dict[int, int] = {}
-        self._meters: Meters | None = None
+        self._booking: Booking | None = None
         self._lock = asyncio.Lock()
 
     @property
@@ -127,20 +126,18 @@ class Forwarder:
             return msgspec.structs.replace(entry, created_ms=created)
         return Settle(msgspec.structs.replace(entry.receipt, created_ms=created))
 
-    def _step(self, number: int, entry: Entry) -> tuple[Argument, ...]:
+    def _step(self, number: int, entry: Entry) -> Sequence[Argument]:
         oldest = "1" if number == self.spool.first else "0"
         head = (self._now_argument(), self.spool.name, number, oldest)
         if isinstance(entry, Release):
             keys = self._places.settle(entry.project_id, entry.api_key_id, entry.created_ms)
-            return tuple(self._store.step("settle", keys, (*head, entry.id, "0", entry.created_ms)))
+            facts: tuple[Argument, ...] = (entry.id, "0", entry.created_ms, "", 0, 0, 0, 0, 0, 0)
+            return self._store.step("settle", keys, (*head, *facts, self._booked(entry.created_ms)))
         row = entry.receipt
         keys = self._places.settle(row.project_id, row.api_key_id, row.created_ms)
-        return tuple(self._store.step("settle", keys, (*head, row.id, "1", *self._facts(row))))
-
-    def _facts(self, row: Receipt) -> tuple[Argument, ...]:
-        if self._meters is None or not self._meters.covers(row.created_ms):
-            self._meters = unlimited_meters(row.created_ms)
-        return (
+        facts = (
+            row.id,
+            "1",
             row.created_ms,
             rollup_name(row.project_id, row.api_key_id, row.model),
             row.prompt_tokens,
@@ -149,5 +146,11 @@ class Forwarder:
             row.cost_nano,
             row.neurons_nano or 0,
             1 if row.end_reason == "failed" else 0,
-            self._meters.packed,
         )
+        return self._store.step("settle", keys, (*head, *facts, self._booked(row.created_ms)))
+
+    def _booked(self, created_ms: int) -> bytes:
+        """The used fields of a time; the last ones asked for are nearly always the next."""
+        if self._booking is None or not self._booking.covers(created_ms):
+            self._booking = booking_at(created_ms)
+        return self._booking.packed

@@ -116,9 +116,9 @@ class Holds:
 
     def _refusal(self, word: bytes, reply: Reply, request: HoldRequest, standing: _Standing) -> Outcome:
         if word == b"REFUSED":
-            _, _, scope, number, limit, used, held = reply
-            meter = standing.meters.scopes[scope - 1][number - 1]
-            return Refused(SCOPES[scope - 1], meter.kind, meter.window.name, limit, used, held, meter.resets_at)
+            _, _, number, used, held = reply
+            scope, meter = standing.meters.limited[number - 1]
+            return Refused(SCOPES[scope - 1], meter.kind, meter.window.name, meter.limit, used, held, meter.resets_at)
         if word == b"REVOKED":
             return Revoked()
         if word == b"STALE":

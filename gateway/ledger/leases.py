@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import msgspec
 
 from gateway.core.errors import StoreAway
+from gateway.core.limits import booking_at
 from gateway.core.receipt import Attempt, Receipt
 from gateway.ledger.contract import HoldRequest
 from gateway.ledger.holds import LEASE_MS, Carry, Holds, StoreClock
@@ -81,7 +82,7 @@ class Leases:
     def _expire_step(self, fact: list[Reply]) -> tuple[Argument, ...]:
         carry = _decode_carry(fact[7])
         keys = self._places.expire(carry.project_id, carry.api_key_id, fact[1])
-        return tuple(self._store.step("expire", keys, (self._clock.argument(), fact[0])))
+        return tuple(self._store.step("expire", keys, (self._clock.argument(), fact[0], booking_at(fact[1]).packed)))
 
     async def _write_rows(self, rowless: list[list[Reply]]) -> None:
         """Rows first, then the promise is taken back: a crash in between only repeats the writing."""

@@ -1,7 +1,7 @@
 -- Shared by the steps that move money; put in front of them when they are loaded.
 -- A hold record is msgpack: {created ms, {money, tokens, requests}, choices, prompt tokens per choice, granted tokens
--- per choice, meters blob, roll-up name project|key|model, carry}. The blob is what core/limits.py packed: {from,
--- until, scope, scope, scope}, a scope {{held fields …, used fields of limited meters …}, {kind of each}, {limits}}.
+-- per choice, meters, roll-up name project|key|model, carry}. `meters` and `booking` are what core/limits.py packed:
+-- {from, until, then scope, kind, held field, used field, limit of each limited meter}; {{used fields}, {their kinds}}.
 -- Amounts are integers in doubles, exact below 2^53; always written with %.0f.
 
 local CREATED, AMOUNTS, CHOICES, PROMPT, GRANTED, METERS, NAME, CARRY = 1, 2, 3, 4, 5, 6, 7, 8
@@ -16,31 +16,26 @@ local function now_ms(given)
   return tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
 end
 
--- Adds `held` and `used` (three amounts each, by kind) to every meter of the three scopes. keys: their counter hashes.
-local function book(keys, meters_blob, held, used)
-  local meters = cmsgpack.unpack(meters_blob)
-  for scope = 1, 3 do
-    local names, kinds = meters[scope + 2][1], meters[scope + 2][2]
-    local fields, count = {}, #kinds
-    for i = 1, count do
-      fields[i] = names[i]
-      fields[count + i] = 'u' .. string.sub(names[i], 2)
-    end
-    local values = redis.call('HMGET', keys[scope], unpack(fields))
-    local writes = {}
-    for i = 1, count do
-      local kind = kinds[i]
-      writes[4 * i - 3] = fields[i]
-      writes[4 * i - 2] = whole((tonumber(values[i]) or 0) + held[kind])
-      writes[4 * i - 1] = fields[count + i]
-      writes[4 * i] = whole((tonumber(values[count + i]) or 0) + used[kind])
-    end
-    redis.call('HSET', keys[scope], unpack(writes))
+-- Adds `sign` times what a record holds to the held counters of its limited meters. keys: the scopes' counters.
+local function reserve(keys, meters, amounts, sign)
+  for i = 3, #meters, 5 do
+    redis.call('HINCRBY', keys[meters[i]], meters[i + 2], whole(sign * amounts[meters[i + 1]]))
   end
 end
 
-local function minus(amounts)
-  return {-amounts[1], -amounts[2], -amounts[3]}
+-- Adds three amounts, by kind, to the used counters of all scopes.
+local function book(keys, booking, amounts)
+  local unpacked = cmsgpack.unpack(booking)
+  local fields, kinds = unpacked[1], unpacked[2]
+  local writes = {}
+  for scope = 1, 3 do
+    local values = redis.call('HMGET', keys[scope], unpack(fields))
+    for i = 1, #fields do
+      writes[2 * i - 1] = fields[i]
+      writes[2 * i] = string.format('%.0f', (values[i] or 0) + amounts[kinds[i]])
+    end
+    redis.call('HSET', keys[scope], unpack(writes))
+  end
 end
 
 -- Adds {requests, prompt, completion, cached, cost, neurons, failed} to a request's field in the three roll-ups.

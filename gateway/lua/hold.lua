@@ -9,7 +9,7 @@
 --   tokens · 16 meters (core/limits.py) · 17 roll-up name project|key|model · 18 carry: opaque, for an expired row.
 -- Answers: HELD now created granted · LATE now · WINDOW now created (meters are of another window) · STALE now and the
 --   data of organisation, project, key (nil = gone) · REVOKED now · OVER now (settled or expired: may not be taken
---   again) · REFUSED now scope meter limit used held (scope and meter are numbers into the meters).
+--   again) · REFUSED now meter used held (the meter's number among the limited).
 --
 -- A step that was sent long ago (a frozen store, an old connection) finds itself LATE and takes nothing; tombstones are
 -- kept longer than a step may be late, so a hold that arrives after its own settle never takes anything either.
@@ -38,7 +38,8 @@ local meters = cmsgpack.unpack(ARGV[16])
 if created < meters[1] or created >= meters[2] then return {'WINDOW', now, created} end
 
 local counters = {KEYS[8], KEYS[9], KEYS[10]}
-if held then book(counters, held[METERS], minus(held[AMOUNTS]), {0, 0, 0}) end
+local before = held and cmsgpack.unpack(held[METERS]) or nil
+if held then reserve(counters, before, held[AMOUNTS], -1) end
 
 local choices, prompt = tonumber(ARGV[10]), tonumber(ARGV[11])
 local price_in, price_out = tonumber(ARGV[14]), tonumber(ARGV[15])
@@ -51,22 +52,16 @@ local function claims(output)
   return {choices * (prompt * in_nano + output * out_nano + rest), choices * (prompt + output), 1}
 end
 
--- Read all meters once; remember what is free of each kind, and the meter that leaves least.
-local values, free, tightest = {}, {}, {}
-for scope = 1, 3 do
-  local names, kinds, limits = meters[scope + 2][1], meters[scope + 2][2], meters[scope + 2][3]
-  local found = redis.call('HMGET', counters[scope], unpack(names))
-  values[scope] = found
-  for i = 1, #limits, 2 do
-    local meter, limit = limits[i], limits[i + 1]
-    local kind = kinds[meter]
-    local used = tonumber(found[#kinds + (i + 1) / 2]) or 0
-    local reserved = tonumber(found[meter]) or 0
-    local left = limit - used - reserved
-    if not free[kind] or left < free[kind] then
-      free[kind] = left
-      tightest[kind] = {'REFUSED', now, scope, meter, limit, used, reserved}
-    end
+-- What is free of each kind, and the meter that leaves least.
+local free, tightest = {}, {}
+for i = 3, #meters, 5 do
+  local kind = meters[i + 1]
+  local found = redis.call('HMGET', counters[meters[i]], meters[i + 2], meters[i + 3])
+  local reserved, used = tonumber(found[1] or 0), tonumber(found[2] or 0)
+  local left = meters[i + 4] - used - reserved
+  if not free[kind] or left < free[kind] then
+    free[kind] = left
+    tightest[kind] = {'REFUSED', now, (i + 2) / 5, used, reserved}
   end
 end
 
@@ -84,7 +79,7 @@ if obstacle(granted) then
   local low, high = math.min(tonumber(ARGV[13]), granted), granted
   local kind = obstacle(low)
   if kind then
-    if held then book(counters, held[METERS], held[AMOUNTS], {0, 0, 0}) end
+    if held then reserve(counters, before, held[AMOUNTS], 1) end
     return tightest[kind]
   end
   while high - low > 1 do -- low fits, high does not
@@ -95,14 +90,7 @@ if obstacle(granted) then
 end
 
 local amounts = claims(granted)
-for scope = 1, 3 do
-  local names, kinds, writes = meters[scope + 2][1], meters[scope + 2][2], {}
-  for i = 1, #kinds do
-    writes[2 * i - 1] = names[i]
-    writes[2 * i] = whole((tonumber(values[scope][i]) or 0) + amounts[kinds[i]])
-  end
-  redis.call('HSET', counters[scope], unpack(writes))
-end
+reserve(counters, meters, amounts, 1)
 redis.call('HSET', KEYS[4], id,
   cmsgpack.pack({created, amounts, choices, prompt, granted, ARGV[16], ARGV[17], ARGV[18]}))
 redis.call('ZADD', KEYS[5], whole(now + tonumber(ARGV[4])), id)

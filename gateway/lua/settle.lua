@@ -17,10 +17,10 @@
 --   organisation, project, key · 11 roll-up of the hour, 12 of the day, 13 of the day by hour.
 -- ARGV: 1 now, ms ("" = the store's clock) · 2 spool · 3 entry · 4 "1" if older entries are gone · 5 request id ·
 --   6 "1" for a receipt, "0" for a release · 7 created ms; and of a receipt: 8 roll-up name project|key|model ·
---   9 prompt · 10 completion · 11 cached tokens · 12 cost · 13 neurons, nano · 14 "1" if it failed · 15 meters for an
---   absent hold.
+--   9 prompt · 10 completion · 11 cached tokens · 12 cost · 13 neurons, nano · 14 "1" if it failed. For
+--   both 15 booking: the used fields of its time.
 -- Answers: OK | AGAIN (applied before) | GAP, each with the last applied entry; or CREATED and the hold's creation
---   time: the roll-ups named are of another hour, nothing was done (a release whose hold was never answered guesses).
+--   time: the entry says another, nothing was done (a release whose hold was never answered can only guess).
 
 local TOMBSTONE_MS = 60000
 
@@ -31,20 +31,19 @@ if entry > applied + 1 and ARGV[4] ~= '1' then return {'GAP', applied} end
 
 local now, id, is_receipt, created = now_ms(ARGV[1]), ARGV[5], ARGV[6] == '1', tonumber(ARGV[7])
 local counters, rollups = {KEYS[8], KEYS[9], KEYS[10]}, {KEYS[11], KEYS[12], KEYS[13]}
-local nothing = {0, 0, 0}
 
 local held = redis.call('HGET', KEYS[2], id)
 local expired = not held and redis.call('HGET', KEYS[5], id)
 local record = nil
 if held or expired then
   record = cmsgpack.unpack(held or expired)
-  if (expired or is_receipt) and math.floor(record[CREATED] / 3600000) ~= math.floor(created / 3600000) then
+  if (expired or is_receipt) and record[CREATED] ~= created then
     return {'CREATED', record[CREATED]}
   end
 end
 redis.call('HSET', KEYS[1], ARGV[2], ARGV[3])
 
-local used, sums = nothing, nil
+local used, sums = nil, nil
 if is_receipt then
   local prompt, completion, cost = tonumber(ARGV[9]), tonumber(ARGV[10]), tonumber(ARGV[12])
   used = {cost, prompt + completion, 1}
@@ -52,10 +51,13 @@ if is_receipt then
 end
 
 if held then
-  book(counters, record[METERS], minus(record[AMOUNTS]), used)
+  reserve(counters, cmsgpack.unpack(record[METERS]), record[AMOUNTS], -1)
   redis.call('HDEL', KEYS[2], id)
   redis.call('ZREM', KEYS[3], id)
-  if is_receipt then roll_up(rollups, created, ARGV[8], sums) end
+  if is_receipt then
+    book(counters, ARGV[15], used)
+    roll_up(rollups, created, ARGV[8], sums)
+  end
 elseif expired then
   local old, before = record[AMOUNTS], estimate(record)
   redis.call('HDEL', KEYS[5], id)
@@ -63,12 +65,12 @@ elseif expired then
   redis.call('HDEL', KEYS[7], id)
   for i = 1, 7 do before[i] = -before[i] end
   if is_receipt then
-    book(counters, record[METERS], nothing, {used[1] - old[1], used[2] - old[2], used[3] - old[3]})
+    book(counters, ARGV[15], {used[1] - old[1], used[2] - old[2], used[3] - old[3]})
     roll_up(rollups, created, record[NAME], before)
     roll_up(rollups, created, ARGV[8], sums)
   else
     -- Its row may be written already, by anybody: the request stays counted, as failed and without any use.
-    book(counters, record[METERS], nothing, {-old[1], -old[2], 0})
+    book(counters, ARGV[15], {-old[1], -old[2], 0})
     before[1], before[7] = 0, 1
     roll_up(rollups, created, record[NAME], before)
     redis.call('HSET', KEYS[7], id .. '!', expired)
@@ -76,7 +78,7 @@ elseif expired then
 elseif redis.call('ZSCORE', KEYS[4], id) then
   return {'OK', entry}
 elseif is_receipt then
-  book(counters, ARGV[15], nothing, used)
+  book(counters, ARGV[15], used)
   roll_up(rollups, created, ARGV[8], sums)
 end
 redis.call('ZADD', KEYS[4], whole(now), id)
