@@ -4,22 +4,24 @@ The only module that knows everyone. Requests to a surface go straight to dispat
 """
 
 import asyncio
+import contextlib
 import logging
+import os
 import time
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable
+from pathlib import Path
 
 from gateway.attempts import Attempting
-from gateway.client.contract import Client
 from gateway.client.select import create_client
-from gateway.core.errors import MethodNotAllowed, StoreAway
+from gateway.core.errors import StoreAway
 from gateway.dispatch import Collaborators, Dispatch
 from gateway.fleet.health import ModelHealth
 from gateway.keys import Keyring, ensure_organization
 from gateway.ledger.service import StoreLedger
-from gateway.metrics import Metrics, join_slot
+from gateway.metrics import Metrics
 from gateway.organization.service import admin_service
 from gateway.relay import Receive, Scope, Send
-from gateway.site import Site
+from gateway.site import Site, refuse
 from gateway.store.layout import Layout
 from gateway.store.redis_store import RedisStore
 from gateway.surfaces import SURFACES
@@ -29,15 +31,136 @@ from gateway.worker import WorkerSettings
 
 _log = logging.getLogger("gateway.app")
 
-_FIRST_PAUSE = 0.2  # seconds between attempts to open the store
+_FIRST_PAUSE = 0.2  # seconds between two tries to open the store, doubled up to the longest
 _LONGEST_PAUSE = 5.0
+_REPORT_SECONDS = 1.0  # how often gauges are brought up to date
+_DRAIN_SECONDS = 5.0  # for the store to take what is in the spool; the rest is adopted at the next start
 
 
-@dataclass(slots=True)
-class Resources:
-    """What a worker holds open."""
+def create_app(worker: WorkerSettings) -> "Gateway":
+    """The ASGI application of one worker; resources are opened by its lifespan."""
+    return Gateway(worker)
 
-    store: RedisStore
-    ledger: StoreLedger
-    client: Client
-    metrics: Metrics
+
+class Gateway:
+    """One worker. `lifespan` opens and closes it; before it is open, and while the store is unknown, it refuses."""
+
+    def __init__(self, worker: WorkerSettings) -> None:
+        self._worker = worker
+        self._is_open = False
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Route one ASGI scope."""
+        if scope["type"] == "lifespan":
+            await self._live(receive, send)
+            return
+        surface = SURFACES.get(scope["path"])
+        if surface is None or scope["method"] != "POST":
+            await self._site.router(scope, receive, send)
+        elif self._is_open:
+            await self._dispatch.serve(surface, scope, receive, send)
+        else:
+            await refuse(StoreAway(self._store_trouble, retry_after=1.0), scope, receive, send)
+
+    async def _live(self, receive: Receive, send: Send) -> None:
+        await receive()
+        self._build()
+        opening = asyncio.create_task(self._open_forever())
+        # Usually the store is there at once; if not, the worker serves refusals meanwhile and says why.
+        await asyncio.wait([opening], timeout=_LONGEST_PAUSE)
+        self._tasks = [opening, asyncio.create_task(self._report_forever())]
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        await self._close()
+        await send({"type": "lifespan.shutdown.complete"})
+
+    def _build(self) -> None:
+        worker, settings = self._worker, self._worker.settings
+        layout = Layout(settings.store.prefix)
+        self._layout = layout
+        self._instance_file = settings.data_dir / "store-instance"
+        self._store_trouble = "The accounting store has not been reached yet."
+        self._store = RedisStore(worker.store_url, layout, instance=_read(self._instance_file))
+        self._ledger = StoreLedger(self._store, layout, settings.data_dir / "spool")
+        self._client = create_client(settings.upstream)
+        self._metrics = Metrics()
+        tokenizer = load_tokenizer(settings.tokenizer_path)
+        keyring = Keyring(self._store, layout, time.time)
+        attempting = Attempting(
+            self._client,
+            UPSTREAMS["workers_ai"],
+            tokenizer,
+            settings.upstream.first_byte_seconds,
+            time.monotonic,
+        )
+        collaborators = Collaborators(
+            keyring, self._ledger, attempting, tokenizer, ModelHealth(time.monotonic), self._metrics
+        )
+        self._dispatch = Dispatch(settings, worker.upstream_name, collaborators)
+        admin = admin_service(self._store, layout, worker.admin_key)
+        self._site = Site(settings.catalog, keyring, admin, self._problems)
+
+    async def _open_forever(self) -> None:
+        """Bind the store, however long it takes; then begin to account."""
+        pause = _FIRST_PAUSE
+        while not self._is_open:
+            try:
+                instance = await self._store.bind_instance(_read(self._instance_file))
+                await ensure_organization(self._store, self._layout)
+            except StoreAway as error:
+                if pause == _FIRST_PAUSE:
+                    _log.warning("%s Trying again until it answers.", error.message)
+                self._store_trouble = error.message
+                await asyncio.sleep(pause)
+                pause = min(_LONGEST_PAUSE, pause * 2)
+                continue
+            _write(self._instance_file, instance)
+            await self._ledger.start()
+            self._is_open = True
+
+    async def _report_forever(self) -> None:
+        while True:
+            self._metrics.set_in_flight(len(self._ledger.live))
+            self._metrics.set_spool(self._ledger.pending)
+            self._metrics.set_store_connected(self._is_open and self._store.is_connected)
+            await asyncio.sleep(_REPORT_SECONDS)
+
+    async def _problems(self) -> list[str]:
+        """What keeps this worker from serving, in words an operator can act on."""
+        if not self._is_open:
+            return [f"store: {self._store_trouble}"]
+        problems = [] if self._ledger.has_room() else ["spool: no room on the disk for receipts"]
+        try:
+            policy = (await self._store.command("CONFIG", "GET", "maxmemory-policy") or [b"", b""])[1].decode()
+        except StoreAway as error:
+            return [*problems, f"store: {error.message}"]
+        if policy not in ("noeviction", ""):
+            problems.append(f"store: maxmemory-policy is {policy}, which may evict accounts; set it to noeviction")
+        return problems
+
+    async def _close(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._is_open and not await self._ledger.drain(asyncio.get_running_loop().time() + _DRAIN_SECONDS):
+            _log.warning("%d receipts wait in the spool for the next start", self._ledger.pending)
+        await _in_order(self._ledger.close, self._store.close, self._client.close)
+
+
+async def _in_order(*closings: Callable[[], Awaitable[None]]) -> None:
+    for close in closings:
+        await close()
+
+
+def _read(file: Path) -> str | None:
+    with contextlib.suppress(FileNotFoundError):
+        return file.read_text(encoding="ascii").strip() or None
+    return None
+
+
+def _write(file: Path, text: str) -> None:
+    """Whole or not at all: another worker may be reading it."""
+    fresh = file.with_suffix(f".{os.getpid()}")
+    fresh.write_text(text + "\n", encoding="ascii")
+    fresh.replace(file)

@@ -46,7 +46,7 @@ class Attempting:
         return await _together([self._complete(job, call, max_tokens) for call in _per_choice(job)])
 
     async def open(self, job: Job, max_tokens: int) -> list[OpenChoice] | Failure:
-        """Every choice, open, with its first events. They stand in `job.choices` too: `abandon` closes what is there."""
+        """Every choice, open, with its first events. They stand in `job.choices`: `abandon` closes those."""
         opened = await _together([self._open(job, call, max_tokens) for call in _per_choice(job)])
         if isinstance(opened, Failure):
             await self.abandon(job, "cut")

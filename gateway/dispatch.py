@@ -19,7 +19,7 @@ from gateway.attempts import Attempting
 from gateway.choice import OpenChoice
 from gateway.config.settings import Settings
 from gateway.core import routing
-from gateway.core.answer import Completion, Event, Failure, Finish
+from gateway.core.answer import Completion, Event, Failure, Finish, Usage
 from gateway.core.call import Call
 from gateway.core.contracts import Answer, Surface
 from gateway.core.errors import GatewayError, InternalError, InvalidKey, InvalidRequest, StoreAway
@@ -122,8 +122,10 @@ class Dispatch:
         """Count the prompt once for all models; a long one in a thread, so that no stream waits for it."""
         sizes = [len(message.content) for message in call.messages]
         chars = sum(sizes)
-        count = self._tokenizer.count
-        prompts = count_prompts(call, count) if chars < _THREAD_CHARS else await asyncio.to_thread(count_prompts, call, count)
+        if chars < _THREAD_CHARS:
+            prompts = count_prompts(call, self._tokenizer.count)
+        else:
+            prompts = await asyncio.to_thread(count_prompts, call, self._tokenizer.count)
         return routing.Facts(time.time(), prompts, chars, max(sizes), self._health.retired, self._health.proven)
 
     def _job(self, request: Request, identity: Identity, call: Call, plan: routing.Plan) -> Job:
@@ -160,7 +162,7 @@ class Dispatch:
             self._metrics.attempt_failed(model_id, outcome.kind)
             if outcome.kind == "retired":
                 self._health.called_retired(model_id)
-            retry = attempts.next(outcome, number, random.random())  # noqa: S311 - jitter, not a secret
+            retry = attempts.next(outcome, number, random.random())
             if retry is None:
                 raise error_of(outcome)
             number = retry.candidate
@@ -218,7 +220,7 @@ class Dispatch:
                     end = END_REASONS[event.reason or "stop"]
                     self._attempting.book_stream(job, choice, end)
                     pending += encoder.finish(choice.index, event.reason or "stop")
-                else:
+                elif not isinstance(event, Usage):
                     pending += encoder.delta(choice.index, event)
         self._settle(job, end, 200)
         await exchange.finish(pending + encoder.end(job.tally.usage()))

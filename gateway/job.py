@@ -89,7 +89,8 @@ class Job:
             tags=self.call.tags,
         )
         ttft = None if self.first_byte is None else round((self.first_byte - self.arrived) * 1000)
-        return receipt(circumstances, self.tally, Outcome(self.end, self.status, round((now - self.arrived) * 1000), ttft))
+        outcome = Outcome(self.end, self.status, round((now - self.arrived) * 1000), ttft)
+        return receipt(circumstances, self.tally, outcome)
 
 
 @dataclass(slots=True)

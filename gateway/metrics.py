@@ -95,11 +95,10 @@ class Metrics:
         )
         self._in_flight = _gauge("gateway_requests_in_flight", "Requests being served now.", registry)
         self._spool_entries = _gauge("gateway_spool_entries", "Receipts the store has not confirmed yet.", registry)
-        self._spool_bytes = _gauge("gateway_spool_bytes", "Size of the receipts not confirmed yet.", registry)
         self._store_up = _gauge(
             "gateway_store_connected_workers", "Workers that can use the accounting store.", registry
         )
-        for gauge in (self._in_flight, self._spool_entries, self._spool_bytes, self._store_up):
+        for gauge in (self._in_flight, self._spool_entries, self._store_up):
             gauge.set(0)  # the file of the slot may still hold what a killed worker said
         self._series: dict[tuple[str, str, int], _Series] = {}
         self._projects: set[str] = set()
@@ -139,10 +138,9 @@ class Metrics:
     def set_in_flight(self, requests: int) -> None:
         self._in_flight.set(requests)
 
-    def set_spool(self, entries: int, size_bytes: int) -> None:
+    def set_spool(self, entries: int) -> None:
         """Receipts that wait for the store's confirmation."""
         self._spool_entries.set(entries)
-        self._spool_bytes.set(size_bytes)
 
     def set_store_connected(self, is_connected: bool) -> None:
         self._store_up.set(1 if is_connected else 0)

@@ -20,6 +20,7 @@ from gateway.models import find_model, list_models
 from gateway.organization.routes import routes as organization_routes
 from gateway.organization.service import AdminService
 from gateway.relay import JSON_TYPE, Exchange, Receive, Scope, Send, bearer_token
+from gateway.surfaces import SURFACES
 
 _log = logging.getLogger("gateway.site")
 _encode = msgspec.json.Encoder().encode
@@ -29,23 +30,24 @@ Problems = Callable[[], Awaitable[Sequence[str]]]
 
 @dataclass(slots=True, frozen=True)
 class Endpoint:
-    """One page: `answer` gives status and content, or raises a GatewayError. GET only."""
+    """One page: `answer` gives status and content, or raises a GatewayError. GET only, unless it says otherwise."""
 
     answer: Callable[[Scope], Awaitable[tuple[int, object]]]
+    any_method: bool = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request in JSON, whatever happens."""
         started = time.monotonic()
         exchange = Exchange(scope, receive, send)
-        headers = [(b"x-request-id", f"req_{secrets.token_hex(16)}".encode())]
+        headers = [_request_id()]
         try:
-            if scope["method"] not in ("GET", "HEAD"):
+            if scope["method"] not in ("GET", "HEAD") and not self.any_method:
                 raise method_not_allowed(scope)
             status, content = await self.answer(scope)
         except GatewayError as error:
             await exchange.refuse(error, headers)
             return
-        except Exception:  # a broken promise of ours; the client gets an envelope all the same
+        except Exception:  # noqa: BLE001 - a broken promise of ours; the client gets an envelope all the same
             _log.exception("%s %s failed", scope["method"], scope["path"])
             await exchange.refuse(InternalError("The gateway had an error while processing your request."), headers)
             return
@@ -62,6 +64,7 @@ class Site:
         self._problems = problems
         self.router = Router(
             [
+                *(Route(path, Endpoint(self._post_only)) for path in SURFACES),
                 Route("/healthz", Endpoint(self._health)),
                 Route("/readyz", Endpoint(self._readiness)),
                 Route("/v1/models", Endpoint(self._models)),
@@ -69,10 +72,10 @@ class Site:
                 Mount("/v1/organization", routes=organization_routes(admin)),
             ],
             redirect_slashes=False,
-            default=Endpoint(self._unknown),
+            default=Endpoint(self._unknown, any_method=True),
         )
 
-    async def _health(self, _: Scope) -> tuple[int, object]:  # noqa: RUF029 - an endpoint, like its neighbours
+    async def _health(self, _: Scope) -> tuple[int, object]:
         return 200, {"status": "alive"}
 
     async def _readiness(self, _: Scope) -> tuple[int, object]:
@@ -98,8 +101,20 @@ class Site:
         if await self._keyring.find_fresh(token) is None:
             raise InvalidKey(f"Incorrect API key provided: {redact(token)}.", code="invalid_api_key")
 
-    async def _unknown(self, scope: Scope) -> tuple[int, object]:  # noqa: RUF029 - an endpoint, like its neighbours
+    async def _post_only(self, scope: Scope) -> tuple[int, object]:
+        raise method_not_allowed(scope)
+
+    async def _unknown(self, scope: Scope) -> tuple[int, object]:
         raise NotFound(f"Invalid URL ({scope['method']} {scope['path']})", code="unknown_url")
+
+
+async def refuse(error: GatewayError, scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer a request with nothing but this error."""
+    await Exchange(scope, receive, send).refuse(error, [_request_id()])
+
+
+def _request_id() -> tuple[bytes, bytes]:
+    return b"x-request-id", f"req_{secrets.token_hex(16)}".encode()
 
 
 def method_not_allowed(scope: Scope) -> MethodNotAllowed:

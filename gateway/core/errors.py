@@ -58,7 +58,7 @@ class GatewayError(Exception):
         self.details = details
 
     def envelope(self) -> bytes:
-        """The JSON body: `{"error": {message, type, param, code}}`, with `gateway` beside it where there are details."""
+        """The JSON body: `{"error": {message, type, param, code}}`, and `gateway` beside it where there are details."""
         error = {"message": self.message, "type": self.type, "param": self.param, "code": self.code}
         body: dict[str, object] = {"error": error}
         if self.details is not None:

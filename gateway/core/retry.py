@@ -84,7 +84,7 @@ class Attempts:
 
     def _pause(self, failure: Failure, jitter: float) -> float:
         rounds = max(0, self.made // self.count - 1)
-        backed_off = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2**rounds) * (0.5 + jitter / 2)
+        backed_off = min(_LONGEST_PAUSE, _FIRST_PAUSE * (1 << rounds)) * (0.5 + jitter / 2)
         return max(backed_off, min(failure.retry_after or 0.0, _LONGEST_PAUSE))
 
 

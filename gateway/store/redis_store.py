@@ -134,6 +134,11 @@ class RedisStore:
         await self.command("PING")
         return expected
 
+    @property
+    def is_connected(self) -> bool:
+        """Whether there is a connection to the right store, as far as is known without asking."""
+        return self._connection is not None
+
     def suspect(self) -> None:
         """Something the store said does not fit: the next call makes a new connection, whose instance is checked."""
         self._is_suspect = True
