@@ -55,7 +55,7 @@ ARROWS: dict[str, set[str]] = {
     },
     "organization": {"keys", "ledger", "relay", "store", "core"},
     "dashboard": {"keys", "ledger", "relay", "store", "core"},
-    "site": {"models", "organization", "dashboard", "fleet", "keys", "relay", "metrics", "core"},
+    "site": {"models", "organization", "dashboard", "fleet", "keys", "relay", "metrics", "surfaces", "core"},
     "worker": {"config"},
     "app": {
         "attempts",
