@@ -81,9 +81,10 @@ class Parent:
         self._listener = self._bind()
         self.port = int(self._listener.getsockname()[1])
         settings = replace(self.settings, server=replace(self.settings.server, port=self.port))
+        simulator = self._start_simulator() if settings.is_demo else None
         store_url = self._start_store()
-        if settings.is_demo:
-            settings = self._start_simulator(settings)
+        if simulator is not None:
+            settings = _with_simulator(settings, simulator)
         self.settings = settings
         self._metrics = self._start_metrics()
         worker = WorkerSettings(
@@ -136,16 +137,11 @@ class Parent:
             raise CannotStart(str(error)) from error
         return self.store.url
 
-    def _start_simulator(self, settings: Settings) -> Settings:
+    def _start_simulator(self) -> SimulatorProcess:
         simulator = SimulatorProcess()
         self._resources.callback(simulator.stop)
-        upstream = replace(
-            settings.upstream,
-            base_url=simulator.start(),
-            account_id=simulator.account_id,
-            api_token=simulator.api_token,
-        )
-        return replace(settings, upstream=upstream)
+        simulator.start()
+        return simulator
 
     def _start_metrics(self) -> MetricsListener:
         metrics = MetricsListener(self.data.metrics_directory)
@@ -217,3 +213,13 @@ class Parent:
             store.stop()
         except EmbeddedStoreError as error:
             _log.error("%s; the next start adopts it", error)
+
+
+def _with_simulator(settings: Settings, simulator: SimulatorProcess) -> Settings:
+    upstream = replace(
+        settings.upstream,
+        base_url=simulator.base_url(),
+        account_id=simulator.account_id,
+        api_token=simulator.api_token,
+    )
+    return replace(settings, upstream=upstream)

@@ -20,8 +20,8 @@ class SimulatorProcess:
         self._pace_seconds = pace_seconds
         self._process: subprocess.Popen[bytes] | None = None
 
-    def start(self) -> str:
-        """Start it; returns its base URL when it serves. Raises CannotStart."""
+    def start(self) -> None:
+        """Start it; `base_url` waits for it, so that other things can start meanwhile."""
         self._process = process = subprocess.Popen(
             python_command("gateway.supervise.simulator_process"),
             stdin=subprocess.PIPE,
@@ -34,7 +34,12 @@ class SimulatorProcess:
         with contextlib.suppress(BrokenPipeError):
             process.stdin.write(pickle.dumps((self.account_id, self.api_token, self._pace_seconds)))
             process.stdin.flush()
-        base_url = process.stdout.readline().decode().strip()
+
+    def base_url(self) -> str:
+        """Its base URL, as soon as it serves. Once per start. Raises CannotStart."""
+        if self._process is None or self._process.stdout is None:
+            raise AssertionError("it was not started")
+        base_url = self._process.stdout.readline().decode().strip()
         if not base_url:
             raise CannotStart("the simulator did not start; its own lines above say why")
         return base_url

@@ -1,0 +1,42 @@
+# Works with GNU make 3.81 (the one macOS brings). Everything happens inside this directory: .venv, build, data.
+#
+#   make run                 start the gateway (PORT=…, CONFIG=…, PYTHON=…)
+#   make test                run the whole suite (REQUIRE_ALL=1: what cannot run is a failure; PYTEST_ARGS=…)
+#   make bench               measure
+#   make lint                ruff and mypy
+#   make lock                make requirements.lock anew
+#   make clean               remove what make made; never data/
+
+SHELL = /bin/sh
+ENVIRONMENT = python=`PYTHON='$(PYTHON)' sh scripts/find-python.sh` && "$$python" scripts/environment.py
+
+.PHONY: help run test bench lint lock clean
+
+help:
+	@sed -n 's/^#   //p' Makefile
+
+run:
+	@$(ENVIRONMENT) run
+	@exec .venv/bin/gateway serve --quickstart $(if $(PORT),--port '$(PORT)') $(if $(CONFIG),--config '$(CONFIG)')
+
+test:
+	@$(ENVIRONMENT) test
+	@.venv/bin/python scripts/run_tests.py
+
+bench:
+	@$(ENVIRONMENT) test
+	@.venv/bin/python -m benchmarks $(BENCH_ARGS)
+
+lint:
+	@$(ENVIRONMENT) test
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy
+
+lock:
+	@$(ENVIRONMENT) test
+	@.venv/bin/python scripts/lock.py
+
+clean:
+	rm -rf .venv build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage tests/e2e/node/node_modules
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,129 @@
+"""`make test`: prepares what the suite needs besides .venv, runs it, and ends with what could not run here and why.
+
+With REQUIRE_ALL=1 anything missing or skipped is a failure. PYTEST_ARGS adds arguments for pytest. Run with the
+environment's own Python.
+"""
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import xml.etree.ElementTree as ElementTree
+from collections import Counter
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+BUILD = ROOT / "build"
+OPENAI2 = BUILD / "openai2"
+NODE = ROOT / "tests" / "e2e" / "node"
+REPORT = BUILD / "tests.xml"
+CLOSING = re.compile(r"=* ?.*\b(passed|failed|error|no tests ran).* in [\d.]+s.*")
+
+PROGRAMS = {
+    "redis-server": "the store contract on Redis (apt install redis-server)",
+    "node": "the Node SDK (apt install nodejs npm)",
+    "npm": "the Node SDK (apt install nodejs npm)",
+    "nginx": "the proxy snippet and the benchmark's upstream (apt install nginx libnginx-mod-http-lua)",
+    "systemd-analyze": "the check of the systemd unit (apt install systemd)",
+    "make": "the tests of the Makefile (apt install make)",
+}
+
+
+def main() -> int:
+    """Prepare, run, sum up; returns the exit status."""
+    BUILD.mkdir(exist_ok=True)
+    missing = [f"{name} is not installed: {needed}" for name, needed in PROGRAMS.items() if shutil.which(name) is None]
+    environ = {**os.environ}
+    environ.pop("PYTHONPATH", None)
+    missing += prepare_openai2(environ)
+    missing += prepare_node()
+    status, closing = run_pytest(environ)
+    skipped, seconds = read_report()
+    requires_all = os.environ.get("REQUIRE_ALL") == "1"
+    print_seconds(seconds)
+    if missing or skipped:
+        print("\nCould not run here:")
+        for line in missing:
+            print(f"  - {line}")
+        for reason, number in sorted(skipped.items()):
+            print(f"  - {number} × {reason}")
+        if requires_all:
+            print("REQUIRE_ALL=1: that is a failure.")
+            status = status or 1
+    else:
+        print("\nEverything ran.")
+    print(closing, flush=True)
+    return status
+
+
+def prepare_openai2(environ: dict[str, str]) -> list[str]:
+    """A separate environment for the newest openai 2.x: one process cannot hold two versions."""
+    python = OPENAI2 / "bin" / "python"
+    check = [python, "-c", "import openai, sys; sys.exit(not openai.__version__.startswith('2.'))"]
+    if not (python.exists() and subprocess.run(check, capture_output=True).returncode == 0):
+        print("Preparing openai 2.x …", flush=True)
+        shutil.rmtree(OPENAI2, ignore_errors=True)
+        made = subprocess.run([sys.executable, "-m", "venv", OPENAI2]).returncode == 0
+        pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "openai>=2,<3"]
+        if not made or subprocess.run(pip).returncode != 0:
+            return ["openai 2.x could not be installed"]
+    environ["GATEWAY_OPENAI2_PYTHON"] = str(python)
+    return []
+
+
+def prepare_node() -> list[str]:
+    """The Node SDK, beside the tests that use it."""
+    npm = shutil.which("npm")
+    if npm is None or not (NODE / "package.json").exists():
+        return []
+    stamp = NODE / "node_modules" / ".package-lock.json"
+    if stamp.exists() and stamp.stat().st_mtime >= (NODE / "package.json").stat().st_mtime:
+        return []
+    print("Preparing the Node SDK …", flush=True)
+    done = subprocess.run([npm, "install", "--no-audit", "--no-fund", "--loglevel=error"], cwd=NODE).returncode == 0
+    return [] if done else ["the Node SDK could not be installed (npm's lines above say why)"]
+
+
+def run_pytest(environ: dict[str, str]) -> tuple[int, str]:
+    """Run the suite, passing its output on; returns its status and its closing line."""
+    REPORT.unlink(missing_ok=True)
+    added = shlex.split(os.environ.get("PYTEST_ARGS", ""))
+    command = [sys.executable, "-m", "pytest", "-n", "2", "--dist", "loadfile", f"--junitxml={REPORT}", "-q", *added]
+    closing = ""
+    with subprocess.Popen(command, cwd=ROOT, env=environ, stdout=subprocess.PIPE, text=True, errors="replace") as run:
+        if run.stdout is None:
+            raise AssertionError("stdout was asked for")
+        for line in run.stdout:
+            print(line, end="", flush=True)
+            closing = line.rstrip("\n") if CLOSING.fullmatch(line.rstrip("\n")) else closing
+    return run.returncode, closing
+
+
+def read_report() -> tuple[Counter[str], Counter[str]]:
+    """Reasons of skipped tests with their number, and seconds per suite (the directory below tests/)."""
+    skipped: Counter[str] = Counter()
+    seconds: Counter[str] = Counter()
+    if not REPORT.exists():
+        return skipped, seconds
+    for case in ElementTree.parse(REPORT).iter("testcase"):  # noqa: S314 – pytest wrote it a moment ago
+        suite = case.get("classname", "").split(".")
+        name = suite[1] if len(suite) > 2 else "(top)"
+        seconds[name] += float(case.get("time", 0))  # type: ignore[assignment]  # a Counter adds any number
+        reason = case.find("skipped")
+        if reason is not None:
+            skipped[reason.get("message", "no reason given")] += 1
+    return skipped, seconds
+
+
+def print_seconds(seconds: Counter[str]) -> None:
+    """The table of seconds per suite, also left in build/seconds.md."""
+    rows = [f"| {name} | {spent:.1f} |" for name, spent in seconds.most_common()]
+    table = "\n".join(["| suite | seconds |", "|---|---|", *rows, f"| sum | {sum(seconds.values()):.1f} |"])
+    (BUILD / "seconds.md").write_text(table + "\n")
+    print(f"\n{table}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
