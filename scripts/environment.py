@@ -88,7 +88,7 @@ def install() -> list[str]:
 
 def pip(*arguments: str) -> None:
     """Run pip in the environment; raises CalledProcessError."""
-    command = [PYTHON, "-m", "pip", *arguments, "--quiet", "--disable-pip-version-check", "--no-input"]
+    command = [str(PYTHON), "-m", "pip", *arguments, "--quiet", "--disable-pip-version-check", "--no-input"]
     misleading = ("PYTHONPATH", "PYTHONHOME", "PIP_USER", "PIP_TARGET", "PIP_PREFIX")
     environ = {name: value for name, value in os.environ.items() if name not in misleading}
     subprocess.run(command, cwd=ROOT, env=environ, check=True)

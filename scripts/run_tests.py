@@ -61,12 +61,12 @@ def main() -> int:
 def prepare_openai2(environ: dict[str, str]) -> list[str]:
     """A separate environment for the newest openai 2.x: one process cannot hold two versions."""
     python = OPENAI2 / "bin" / "python"
-    check = [python, "-c", "import openai, sys; sys.exit(not openai.__version__.startswith('2.'))"]
+    check = [str(python), "-c", "import openai, sys; sys.exit(not openai.__version__.startswith('2.'))"]
     if not (python.exists() and subprocess.run(check, capture_output=True).returncode == 0):
         print("Preparing openai 2.x …", flush=True)
         shutil.rmtree(OPENAI2, ignore_errors=True)
         made = subprocess.run([sys.executable, "-m", "venv", OPENAI2]).returncode == 0
-        pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "openai>=2,<3"]
+        pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "openai>=2,<3"]
         if not made or subprocess.run(pip).returncode != 0:
             return ["openai 2.x could not be installed"]
     environ["GATEWAY_OPENAI2_PYTHON"] = str(python)

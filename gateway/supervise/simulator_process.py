@@ -20,7 +20,7 @@ async def simulate(options: SimulatorOptions) -> None:
     loop.add_signal_handler(signal.SIGINT, is_over.set)
     loop.add_reader(sys.stdin.fileno(), is_over.set)  # nothing more is ever written: readable means closed
     async with running(options) as simulator:
-        print(simulator.base_url, flush=True)  # noqa: T201 – the parent reads it
+        print(simulator.base_url, flush=True)
         await is_over.wait()
         loop.remove_reader(sys.stdin.fileno())
 
