@@ -9,6 +9,7 @@ import typer
 from gateway import __version__
 from gateway.cli import configuration, keys, ledger, limits, projects, usage
 from gateway.cli.failure import CommandFailed
+from gateway.cli.main import OWN_MODULE, run_module
 from gateway.cli.output import print_failure
 from gateway.cli.place import Hints
 
@@ -27,6 +28,9 @@ app.command("usage")(usage.report_usage)
 app.command("models")(configuration.list_models)
 app.command("check")(configuration.check_file)
 
+# Here they are only listed, and found behind root options: what they take is known to the modules they come with.
+_FORWARDING = {"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []}
+
 
 @app.callback()
 def set_hints(
@@ -40,6 +44,18 @@ def set_hints(
 ) -> None:
     """Keep what leads to the running gateway for the command that follows."""
     context.obj = Hints(url, data_dir, dict(os.environ))
+
+
+@app.command("serve", context_settings=_FORWARDING, add_help_option=False)
+def forward_serve(context: typer.Context) -> None:
+    """Run the gateway until Ctrl-C or SIGTERM."""
+    raise typer.Exit(run_module(OWN_MODULE["serve"], context.args))
+
+
+@app.command("simulate", context_settings=_FORWARDING, add_help_option=False)
+def forward_simulate(context: typer.Context) -> None:
+    """Run a simulated Workers AI until Ctrl-C: no account, no cost."""
+    raise typer.Exit(run_module(OWN_MODULE["simulate"], context.args))
 
 
 @app.command("version")

@@ -10,7 +10,7 @@ from importlib import import_module
 from typing import Final
 
 # Commands that come with a module of their own, whose `run(arguments)` gets what follows the command's name.
-_OWN_MODULE: Final = {"serve": "gateway.cli.start", "simulate": "gateway.cli.simulate"}
+OWN_MODULE: Final = {"serve": "gateway.cli.start", "simulate": "gateway.cli.simulate"}
 _ALL_COMMANDS: Final = "gateway.cli.commands"
 
 # Set by the shell while it asks for completions: then the whole tree has to answer.
@@ -20,8 +20,12 @@ _COMPLETION_VARIABLE: Final = "_GATEWAY_COMPLETE"
 def main() -> int:
     """Run the command line of this process; its exit code."""
     arguments = sys.argv[1:]
-    own = _OWN_MODULE.get(arguments[0]) if arguments and _COMPLETION_VARIABLE not in os.environ else None
-    if own is not None:
-        arguments = arguments[1:]
-    code: int = import_module(own or _ALL_COMMANDS).run(arguments)
+    if arguments and arguments[0] in OWN_MODULE and _COMPLETION_VARIABLE not in os.environ:
+        return run_module(OWN_MODULE[arguments[0]], arguments[1:])
+    return run_module(_ALL_COMMANDS, arguments)
+
+
+def run_module(name: str, arguments: list[str]) -> int:
+    """Load a module and let it run a command; its exit code."""
+    code: int = import_module(name).run(arguments)
     return code

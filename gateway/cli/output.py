@@ -109,5 +109,5 @@ def show_day(moment: int) -> str:
 
 
 def _unformula(cell: str) -> str:
-    """A cell that a spreadsheet cannot take for a formula."""
-    return f"'{cell}" if cell.startswith(("=", "+", "-", "@", "\t")) else cell
+    """A cell that a spreadsheet does not compute. Not for `@`, with which every model's id begins: data come first."""
+    return f"'{cell}" if cell.startswith(("=", "+", "-", "\t")) else cell

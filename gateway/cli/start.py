@@ -8,7 +8,9 @@ import typer
 
 from gateway.cli.serve import ServeOptions, serve
 
-app = typer.Typer(pretty_exceptions_enable=False, context_settings={"help_option_names": ["-h", "--help"]})
+app = typer.Typer(
+    pretty_exceptions_enable=False, add_completion=False, context_settings={"help_option_names": ["-h", "--help"]}
+)
 
 
 @app.command("serve")

@@ -80,12 +80,13 @@ def test_usage_filters_count_the_same_at_every_width(
     assert count == requests
 
 
-def test_usage_minutes_put_a_row_into_its_own_minute(filled: AdminGateway, client: openai.OpenAI) -> None:
-    page = client.admin.organization.usage.completions(start_time=NOON, end_time=NOON + 120, bucket_width="1m")
-    assert [
-        (bucket.start_time - NOON, [each.num_model_requests for each in bucket.results if each.object])
-        for bucket in page.data
-    ] == [(0, [2]), (60, [1])]
+def test_usage_minutes_put_a_row_into_its_own_minute(filled: AdminGateway, http: httpx2.Client) -> None:
+    query: dict[str, str | int] = {"start_time": NOON, "end_time": NOON + 120, "bucket_width": "1m"}
+    buckets = http.get("/usage/completions", params=query).json()["data"]
+    found = [
+        (each["start_time"] - NOON, [result["num_model_requests"] for result in each["results"]]) for each in buckets
+    ]
+    assert found == [(0, [2]), (60, [1])]
 
 
 def test_usage_pages_meet_without_gap_or_overlap(filled: AdminGateway, client: openai.OpenAI) -> None:

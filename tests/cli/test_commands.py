@@ -1,0 +1,223 @@
+"""Commands that administer a gateway, run for real against a served admin API and checked through the official SDK."""
+
+import csv
+import io
+import json
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+import openai
+import pytest
+from support.admin_gateway import ADMIN_KEY, AdminGateway
+from support.command_line import Command
+
+from gateway import __version__
+
+FAST = "@cf/meta/llama-3.1-8b-instruct-fast"
+
+
+def table(text: str) -> list[list[str]]:
+    """Cells of a piped table: columns are two blanks or more apart."""
+    return [[cell.strip() for cell in line.split("  ") if cell] for line in text.splitlines()]
+
+
+def test_projects_create_list_archive(command: Command, client: openai.OpenAI) -> None:
+    made = command("projects", "create", "Team [A]")
+    assert made.returncode == 0, made.stderr
+    project_id = made.stdout.strip()
+    assert client.admin.organization.projects.retrieve(project_id).name == "Team [A]"
+    heading, line = table(command("projects", "list").stdout)
+    assert heading == ["ID", "NAME", "STATUS", "CREATED (UTC)"]
+    assert line[:3] == [project_id, "Team [A]", "active"]
+    refused = command("projects", "archive", "Team [A]", answer="n\n")
+    assert refused.returncode == 1
+    assert client.admin.organization.projects.retrieve(project_id).status == "active"
+    assert command("projects", "archive", "Team [A]", "--yes").returncode == 0
+    assert client.admin.organization.projects.retrieve(project_id).status == "archived"
+    assert json.loads(command("projects", "list", "--json").stdout) == []
+    (listed,) = json.loads(command("projects", "list", "--archived", "--json").stdout)
+    assert (listed["id"], listed["status"]) == (project_id, "archived")
+
+
+def test_keys_create_list_revoke(command: Command, client: openai.OpenAI) -> None:
+    project = client.admin.organization.projects.create(name="team")
+    made = command("keys", "create", "--project", "team", "--name", "bot", "--expires-days", "30")
+    assert made.returncode == 0, made.stderr
+    secret = made.stdout.strip()
+    assert secret.startswith("sk-")
+    assert secret not in made.stderr
+    (key,) = client.admin.organization.projects.api_keys.list(project.id)
+    assert key.expires_at == key.created_at + 30 * 86400
+    listed = command("keys", "list")
+    assert secret not in listed.stdout
+    assert table(listed.stdout)[1][:4] == [key.id, "bot", f"sk-…{secret[-4:]}", "team"]
+    refused = command("keys", "revoke", key.id, answer="\n")
+    assert refused.returncode == 1
+    assert "Revoke key bot" in refused.stderr
+    revoked = command("keys", "revoke", key.id, "--yes", "--json")
+    assert json.loads(revoked.stdout) == {
+        "id": key.id, "object": "organization.project.api_key.deleted", "deleted": True
+    }  # fmt: skip
+    assert list(client.admin.organization.projects.api_keys.list(project.id)) == []
+    assert json.loads(command("keys", "list", "--project", project.id, "--json").stdout) == []
+    assert "revoked" in command("keys", "list", "--revoked").stdout
+    again = command("keys", "revoke", key.id, "--yes")
+    assert again.returncode == 1
+    assert "gateway keys list" in again.stderr
+
+
+def test_keys_create_json_is_the_api_answer(command: Command, client: openai.OpenAI) -> None:
+    client.admin.organization.projects.create(name="team")
+    answer = json.loads(command("keys", "create", "--project", "team", "--name", "bot", "--json").stdout)
+    assert answer["object"] == "organization.project.service_account"
+    assert answer["api_key"]["value"].startswith("sk-")
+
+
+def test_limits_set_show_remove(command: Command, client: openai.OpenAI) -> None:
+    project = client.admin.organization.projects.create(name="team")
+    assert command("limits", "set", "--project", "team", "--usd", "0.0005").returncode == 0
+    assert command("limits", "set", "--usd", "$25").returncode == 0
+    limit = client.admin.organization.projects.spend_limit.retrieve(project.id)
+    assert float(limit.threshold_amount) == 0.05
+    assert client.admin.organization.spend_limit.retrieve().threshold_amount == 2500
+    rows = table(command("limits", "show").stdout)
+    assert rows[1:] == [
+        ["organization", "25.00", "0.00", "25.00", "month", "open"],
+        ["team", "0.0005", "0.00", "0.0005", "month", "open"],
+    ]
+    assert command("limits", "remove", "--project", "team", answer="y\n").returncode == 0
+    assert list(json.loads(command("limits", "show", "--json").stdout)) == ["organization"]
+    assert command("limits", "remove", "--yes").returncode == 0
+    empty = command("limits", "show")
+    assert "No spend limit is set" in empty.stderr
+
+
+@pytest.mark.parametrize("amount", ["ten", "", "NaN", "Infinity"])
+def test_limits_set_no_amount_is_usage_error(command: Command, amount: str) -> None:
+    assert command("limits", "set", "--usd", amount).returncode == 2
+
+
+def test_limits_set_negative_is_refused(command: Command) -> None:
+    refused = command("limits", "set", "--usd", "-1")
+    assert refused.returncode == 1
+    assert "threshold_amount" in refused.stderr
+
+
+@pytest.fixture
+def used(gateway: AdminGateway, client: openai.OpenAI) -> dict[str, str]:
+    """Two projects with keys and rows of today and the day before yesterday; ids by name."""
+    now_ms = int(time.time() * 1000)
+    ids: dict[str, str] = {}
+    for name, cost, model in (("one", 60_000_000, FAST), ("two", 484, "m")):
+        project = client.admin.organization.projects.create(name=name)
+        account = client.admin.organization.projects.service_accounts.create(project.id, name=f"{name}-bot")
+        assert account.api_key is not None
+        ids |= {name: project.id, f"{name}-key": account.api_key.id}
+        for days in (0, 2):
+            row = gateway.add_row(
+                created_ms=now_ms - days * 86_400_000, project_id=project.id, api_key_id=account.api_key.id,
+                model=model, cost_nano=cost,
+            )  # fmt: skip
+            ids[f"{name}-{days}"] = row.id
+    return ids
+
+
+@pytest.mark.parametrize(
+    ("by", "expected"),
+    [
+        ("project", {("one", "2", "0.12"), ("two", "2", "0.000000968")}),
+        ("key", {("one-bot", "2", "0.12"), ("two-bot", "2", "0.000000968")}),
+        ("model", {(FAST, "2", "0.12"), ("m", "2", "0.000000968")}),
+    ],
+)
+def test_usage_by_dimension_in_every_format(
+    command: Command, used: dict[str, str], by: str, expected: set[tuple[str, str, str]]
+) -> None:
+    printed = command("usage", "--by", by, "--format", "csv")
+    assert printed.returncode == 0, printed.stderr
+    lines = list(csv.DictReader(io.StringIO(printed.stdout)))
+    assert {(line[by], line["requests"], line["cost_usd"]) for line in lines} == expected
+    text = command("usage", "--by", by, "--json").stdout
+    assert '"cost_usd": 0.000000968' in text
+    assert {line["input_tokens"] for line in json.loads(text)} == {200}
+    total = command("usage", "--by", by).stdout.splitlines()[-1].split()
+    assert total == ["TOTAL", "4", "400", "80", "0.120000968"]
+
+
+def test_usage_by_day_lists_idle_days_too(command: Command, used: dict[str, str]) -> None:
+    lines = json.loads(command("usage", "--since", "3d", "--json").stdout)
+    assert [line["requests"] for line in lines] == [2, 0, 2]
+    assert lines[-1]["day"] == datetime.now(UTC).strftime("%Y-%m-%d")
+    assert len(json.loads(command("usage", "--json").stdout)) == 7
+    assert len(json.loads(command("usage", "--since", "40d", "--json").stdout)) == 40
+
+
+def test_usage_bad_since_is_usage_error(command: Command) -> None:
+    refused = command("usage", "--since", "yesterday")
+    assert refused.returncode == 2
+    assert "2026-11-01" in refused.stderr
+
+
+def test_ledger_list_and_show(command: Command, used: dict[str, str]) -> None:
+    rows = json.loads(command("ledger", "list", "--json").stdout)
+    assert {row["id"] for row in rows} == {used[name] for name in ("one-0", "one-2", "two-0", "two-2")}
+    assert rows == sorted(rows, key=lambda row: row["created_ms"], reverse=True)
+    assert len(json.loads(command("ledger", "list", "--limit", "3", "--json").stdout)) == 3
+    filtered = command("ledger", "list", "--project", "one", "--since", "1d", "--key", used["one-key"], "--json")
+    assert [row["id"] for row in json.loads(filtered.stdout)] == [used["one-0"]]
+    assert used["two-0"] in command("ledger", "list").stdout
+    shown = command("ledger", "show", used["two-0"])
+    assert "0.000000484 USD" in shown.stdout
+    missing = command("ledger", "show", "req_nope")
+    assert (missing.returncode, "No such row" in missing.stderr) == (1, True)
+
+
+def test_command_unknown_project_says_how_to_find_one(command: Command) -> None:
+    refused = command("keys", "create", "--project", "nope", "--name", "x")
+    assert refused.returncode == 1
+    assert "gateway projects list" in refused.stderr
+
+
+def test_command_ambiguous_project_name_is_usage_error(command: Command, client: openai.OpenAI) -> None:
+    for _ in range(2):
+        client.admin.organization.projects.create(name="twin")
+    refused = command("keys", "create", "--project", "twin", "--name", "x")
+    assert refused.returncode == 2
+    assert "Use the id." in refused.stderr
+
+
+def test_command_wrong_admin_key_exits_4(bare: Command, gateway: AdminGateway) -> None:
+    refused = bare("projects", "list", environ={"GATEWAY_URL": gateway.url, "GATEWAY_ADMIN_KEY": "sk-wrong"})
+    assert refused.returncode == 4
+    assert "GATEWAY_ADMIN_KEY" in refused.stderr
+    assert "sk-wrong" not in refused.stderr
+
+
+def test_command_no_admin_key_exits_4_and_says_where_it_looked(bare: Command, tmp_path: Path) -> None:
+    refused = bare("projects", "list")
+    assert refused.returncode == 4
+    assert str(tmp_path / "data" / "admin-key") in refused.stderr
+    assert str(tmp_path / "data" / "demo" / "admin-key") in refused.stderr
+
+
+def test_command_nobody_there_exits_3(bare: Command) -> None:
+    refused = bare("projects", "list", environ={"GATEWAY_URL": "http://127.0.0.1:1", "GATEWAY_ADMIN_KEY": "x"})
+    assert refused.returncode == 3
+    assert "gateway serve" in refused.stderr
+
+
+def test_command_finds_the_gateway_by_its_data_directory(bare: Command, gateway: AdminGateway, tmp_path: Path) -> None:
+    directory = tmp_path / "data" / "demo"
+    directory.mkdir(parents=True)
+    (directory / "admin-key").write_text(f"{ADMIN_KEY}\n")
+    (directory / "url").write_text(f"{gateway.url}\n")
+    assert bare("projects", "create", "found").returncode == 0
+    elsewhere = bare("--data-dir", str(directory), "--url", f"{gateway.url}/v1/", "projects", "list")
+    assert "found" in elsewhere.stdout
+
+
+def test_version_and_unknown_command(bare: Command) -> None:
+    assert bare("version").stdout.strip() == __version__
+    assert bare("bogus").returncode == 2
+    assert bare("usage", "--by", "colour").returncode == 2

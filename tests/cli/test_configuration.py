@@ -1,0 +1,43 @@
+"""`gateway check` and `gateway models`, run for real."""
+
+import json
+from pathlib import Path
+
+from support.command_line import ROOT, Command
+
+
+def test_models_marks_what_is_not_certain(bare: Command) -> None:
+    lines = {line["id"]: line for line in json.loads(bare("models", "--json").stdout)}
+    assert len(lines) == 5
+    assert lines["@cf/meta/llama-3.1-8b-instruct-fp8"]["remarks"] == []
+    assert lines["@cf/meta/llama-3.1-8b-instruct"]["window_tokens"] == 16_000
+    assert "price disputed" in lines["@cf/meta/llama-3.1-8b-instruct"]["remarks"]
+    assert "window inferred" in lines["@cf/meta/llama-3.1-8b-instruct-fp8-fast"]["remarks"]
+    table = bare("models").stdout
+    assert "price disputed" in table
+    assert "route auto" in table
+
+
+def test_check_example_is_valid(bare: Command) -> None:
+    checked = bare("check", str(ROOT / "config.example.yaml"))
+    assert checked.returncode == 0, checked.stderr
+    assert "is valid: 5 models" in checked.stderr
+
+
+def test_check_mistakes_are_listed_with_lines_and_exit_2(bare: Command, tmp_path: Path) -> None:
+    file = tmp_path / "config.yaml"
+    file.write_text("server:\n  prt: 1\n  workers: none\n")
+    checked = bare("check", str(file))
+    assert checked.returncode == 2
+    assert "line 2" in checked.stderr
+    assert "line 3" in checked.stderr
+    assert "Traceback" not in checked.stderr
+    assert bare("models").returncode == 2  # ./config.yaml is what it would use
+
+
+def test_check_missing_or_unreadable_file_exits_2(bare: Command, tmp_path: Path) -> None:
+    (tmp_path / "binary").write_bytes(b"\xff\xfe\x00")
+    for name in ("nope.yaml", "binary", "."):
+        checked = bare("check", name)
+        assert checked.returncode == 2
+        assert "Traceback" not in checked.stderr

@@ -1,0 +1,35 @@
+"""What is printed: exact money, cells a spreadsheet does not compute."""
+
+from decimal import Decimal
+
+import pytest
+
+from gateway.cli.output import Column, print_csv, print_table, show_dollars, show_moment, show_nano
+
+
+@pytest.mark.parametrize(
+    ("amount", "text"),
+    [("0", "0.00"), ("25", "25.00"), ("0.06", "0.06"), ("0.000000484", "0.000000484"), ("1E+2", "100.00")],
+)
+def test_show_dollars_is_exact_with_cents(amount: str, text: str) -> None:
+    assert show_dollars(Decimal(amount)) == text
+
+
+def test_show_nano_keeps_every_digit() -> None:
+    assert show_nano(9_007_199_254_740_993) == "9007199.254740993"
+
+
+def test_show_moment_absent_is_a_dash() -> None:
+    assert (show_moment(None), show_moment(0)) == ("–", "1970-01-01 00:00:00")
+
+
+def test_print_csv_formula_is_defused(capsys: pytest.CaptureFixture[str]) -> None:
+    print_csv([Column("name"), Column("model")], [("=1+1", "@cf/a"), ("a,b", "x")])
+    assert capsys.readouterr().out == 'name,model\n\'=1+1,@cf/a\n"a,b",x\n'
+
+
+def test_print_table_piped_has_no_colour_no_markup_and_no_cut(capsys: pytest.CaptureFixture[str]) -> None:
+    print_table([Column("NAME"), Column("N", is_number=True)], [("[red]x[/red]" + "y" * 300, "5")])
+    out = capsys.readouterr().out
+    assert "\x1b" not in out
+    assert "[red]x[/red]" + "y" * 300 in out
