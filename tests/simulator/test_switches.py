@@ -1,0 +1,48 @@
+"""The switch language."""
+
+import pytest
+
+from gateway.simulator.switches import BadSwitch, Switches, parse_markers, parse_settings, resolve, without_markers
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", {}),
+        ("variant=E", {"variant": "E"}),
+        ("variant=E; cut_after=3", {"variant": "E", "cut_after": "3"}),
+        ("variant=E cut_after=3;;", {"variant": "E", "cut_after": "3"}),
+        ("null_final delay=0.5", {"null_final": "true", "delay": "0.5"}),
+        ('text="a b; \\"c\\" ]" tag=x', {"text": 'a b; "c" ]', "tag": "x"}),
+        ("slice_at=3,17,40", {"slice_at": "3,17,40"}),
+    ],
+)
+def test_parse_settings_reads_names_and_values(text: str, expected: dict[str, str]) -> None:
+    assert parse_settings(text) == expected
+
+
+@pytest.mark.parametrize("text", ["=3", "UPPER=1", "a=1 ?", 'text="open', 'text="\\x"'])
+def test_parse_settings_refuses_what_it_cannot_read(text: str) -> None:
+    with pytest.raises(BadSwitch):
+        parse_settings(text)
+
+
+def test_parse_markers_merges_all_markers_of_a_text() -> None:
+    text = "Hello [[sim:variant=A pace=0]] there [[sim: variant=C]]"
+    assert parse_markers(text) == {"variant": "C", "pace": "0"}
+    assert without_markers(text) == "Hello  there"
+
+
+def test_without_markers_leaves_plain_text_alone() -> None:
+    assert without_markers(" plain ") == " plain "
+
+
+def test_resolve_lets_later_layers_win_and_converts() -> None:
+    switches = resolve({"variant": "A", "delay": 1}, {"variant": "B", "null_final": "true", "cut_after": "3"})
+    assert switches == Switches(variant="B", delay=1.0, null_final=True, cut_after=3)
+
+
+@pytest.mark.parametrize("settings", [{"nope": "1"}, {"variant": "Z"}, {"cut_after": "soon"}])
+def test_resolve_refuses_unknown_switches_and_values(settings: dict[str, str]) -> None:
+    with pytest.raises(BadSwitch):
+        resolve(settings)
