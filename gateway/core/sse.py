@@ -36,7 +36,7 @@ class SseParser:
         # One whole event per read is what a token stream mostly is: 0.4 µs this way, 0.9 µs by the loop below.
         if chunk.startswith(b"data: ") and not (self._size or self._after_cr or self._data):
             end = chunk.find(b"\n")
-            if 6 < end == len(chunk) - 2 < EVENT_LIMIT_BYTES and chunk.endswith(b"\n") and b"\r" not in chunk:
+            if 6 < end == len(chunk) - 2 <= EVENT_LIMIT_BYTES and chunk.endswith(b"\n") and b"\r" not in chunk:
                 return [chunk[6:end]]
         if self._after_cr or b"\r" in chunk:
             chunk = self._with_plain_line_ends(chunk)
@@ -46,12 +46,13 @@ class SseParser:
         for line in lines:
             self._read_line(self._complete(line) if self._line else line, found)
         if rest:
+            self._check(rest)
             self._line.append(rest)
-            self._grow(len(rest))
+            self._size += len(rest)
         return found
 
     def close(self) -> list[bytes]:
-        """The bytes have ended: the last event, whether or not a blank line followed it. Raises EventTooLarge."""
+        """The bytes have ended: the last event, whether or not a blank line followed it."""
         return self.feed(b"\n\n")
 
     def _complete(self, end: bytes) -> bytes:
@@ -61,22 +62,22 @@ class SseParser:
         return start + end
 
     def _read_line(self, line: bytes, found: list[bytes]) -> None:
+        self._check(line)
         if not line:
             self._dispatch(found)
-        elif len(line) > EVENT_LIMIT_BYTES:
-            self._grow(len(line))
         elif line.startswith(b"data:"):
-            value = line[6:] if line.startswith(b"data: ") else line[5:]
-            self._data.append(value)
-            self._grow(len(value) + 1)
+            self._add_data(line[6:] if line.startswith(b"data: ") else line[5:])
+        elif line == b"data":
+            self._add_data(b"")
         elif line == _BARE_DONE:
             self._dispatch(found)
             found.append(line)
         elif line.startswith(_BOM):
-            self._read_line(line[len(_BOM) :], found)
-        elif line == b"data":
-            self._data.append(b"")
-            self._grow(1)
+            self._read_line(line.removeprefix(_BOM), found)
+
+    def _add_data(self, value: bytes) -> None:
+        self._data.append(value)
+        self._size += len(value) + 1  # and the newline that will join them
 
     def _dispatch(self, found: list[bytes]) -> None:
         if self._data:
@@ -86,9 +87,8 @@ class SseParser:
             if payload:
                 found.append(payload)
 
-    def _grow(self, size: int) -> None:
-        self._size += size
-        if self._size > EVENT_LIMIT_BYTES:
+    def _check(self, more: bytes) -> None:
+        if self._size + len(more) > EVENT_LIMIT_BYTES:
             raise EventTooLarge(f"an event is larger than {EVENT_LIMIT_BYTES} bytes")
 
     def _with_plain_line_ends(self, chunk: bytes) -> bytes:

@@ -13,6 +13,8 @@ from gateway.core.stop import StopCutter, cut_at_stop
 
 __all__ = ["ChoiceReader", "cut_at_stop", "replay"]
 
+_TOO_LARGE = Failure("malformed", "Workers AI streamed an event of excessive size.")
+
 
 class ChoiceReader:
     """Bytes of one upstream stream in; Delta, ToolDelta, and at last one Finish or Failure out.
@@ -53,21 +55,23 @@ class ChoiceReader:
         try:
             payloads = self._parser.feed(chunk)
         except EventTooLarge:
-            return self._read((Failure("malformed", "Workers AI streamed an event of excessive size."),))
+            return self._read((_TOO_LARGE,))
         if len(payloads) == 1:
             events = self._decoder.event(payloads[0])
             if self._cutter is None and len(events) == 1 and type(events[0]) is Delta:
                 self._texts.append(events[0].text)
                 return [events[0]]
             return self._read(events)
-        return self._read(tuple(event for data in payloads for event in self._decoder.event(data)))
+        return self._read(self._decode(payloads))
 
     def close(self) -> list[Event]:
         """The upstream's bytes have ended: what is still owed, `Failure("cut")` where the end mark never came."""
         if self.ended:
             return []
-        found = self._read(tuple(event for data in self._parser.close() for event in self._decoder.event(data)))
-        return found if self.ended else [*found, *self._read(self._decoder.close())]
+        return self._read((*self._decode(self._parser.close()), *self._decoder.close()))
+
+    def _decode(self, payloads: list[bytes]) -> tuple[Event, ...]:
+        return tuple(event for data in payloads for event in self._decoder.event(data))
 
     def _read(self, events: tuple[Event, ...]) -> list[Event]:
         found: list[Event] = []
@@ -75,11 +79,11 @@ class ChoiceReader:
         for event in events:
             if self.ended:
                 break
-            if type(event) is Delta:
+            if isinstance(event, Delta):
                 if not self._meets_stop(event.text, text):
                     continue
                 event = Finish("stop")
-            if type(event) is Usage:
+            if isinstance(event, Usage):
                 self.usage = event
                 continue
             if self._cutter is not None:

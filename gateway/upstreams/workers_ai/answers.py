@@ -1,7 +1,8 @@
 """A complete (not streamed) answer: every shape of `result`, read into a Completion.
 
 Decides text, tool calls, reason and usage. An answer without any of the fields an answer has is a Failure, also with
-status 200; so is one whose `success` is false. Recovers tool calls that leaked into the text. Stop strings are not cut here: uncut is what was generated, and counted.
+status 200; so is one whose `success` is false. Recovers tool calls that leaked into the text.
+Stop strings are not cut here: the uncut text is what was generated, and what is counted where usage is missing.
 """
 
 from collections.abc import Mapping

@@ -11,6 +11,7 @@ from typing import Final
 import msgspec
 
 from gateway.core.answer import Failure, FailureKind
+from gateway.core.split_characters import Joiner, mark
 from gateway.upstreams.workers_ai.shapes import number_of, read_fields, string_of
 
 KINDS: Final[dict[int, FailureKind]] = {
@@ -92,7 +93,7 @@ _SECRETS: Final = (
 
 def failure(status: int, headers: Mapping[str, str], body: bytes) -> Failure:
     """The refusal in any envelope, or none: HTML and empty bodies are told by their status."""
-    fields = read_fields(body) or {}
+    fields = read_fields(mark(body)) or {}  # broken characters must not hide what else is there
     error = _first_error(fields)
     code = _code(error) or _code(fields)
     message, trailing_id = _unwrap(string_of(error.get("message")) or string_of(error.get("description")) or "")
@@ -103,7 +104,7 @@ def failure(status: int, headers: Mapping[str, str], body: bytes) -> Failure:
     kind = _kind(code, status, message, is_too_long=window is not None)
     return Failure(
         kind=kind,
-        message=scrub(message) or f"Workers AI answered with HTTP status {status}.",
+        message=scrub(Joiner().feed(message)) or f"Workers AI answered with HTTP status {status}.",
         status=status,
         code=code,
         request_id=headers.get("cf-ai-req-id") or string_of(fields.get("requestId")) or trailing_id,
