@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from gateway.core.catalog import Price
+from gateway.core.errors import StoreAway
 from gateway.core.receipt import Receipt
 from gateway.core.records import Identity
 
@@ -65,6 +66,10 @@ class Stale:
 @dataclass(slots=True, frozen=True)
 class Revoked:
     """The key or its project stands for nobody any more."""
+
+
+class HoldEnded(StoreAway):
+    """The hold cannot be restated: it was settled, or its lease ran out and it is booked as an estimate."""
 
 
 class Ledger(Protocol):

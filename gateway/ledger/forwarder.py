@@ -99,7 +99,7 @@ class Forwarder:
     async def _send(self, batch: list[tuple[int, Entry]]) -> bool:
         """One pipeline; whether the store's numbers fit ours."""
         batch = [(number, self._with_created(number, entry)) for number, entry in batch]
-        steps = [self._step(number, entry) for number, entry in batch]
+        steps = [self.step(number, entry) for number, entry in batch]
         receipts = [entry.receipt for _, entry in batch if isinstance(entry, Settle)]
         replies = await self._store.pipeline([*steps, *row_commands(self._places.layout, receipts)])
         confirmed = self.spool.confirmed
@@ -126,7 +126,8 @@ class Forwarder:
             return msgspec.structs.replace(entry, created_ms=created)
         return Settle(msgspec.structs.replace(entry.receipt, created_ms=created))
 
-    def _step(self, number: int, entry: Entry) -> Sequence[Argument]:
+    def step(self, number: int, entry: Entry) -> Sequence[Argument]:
+        """The settle step of one entry, as a command."""
         oldest = "1" if number == self.spool.first else "0"
         head = (self._now_argument(), self.spool.name, number, oldest)
         if isinstance(entry, Release):

@@ -15,7 +15,7 @@ from gateway.core.errors import StoreAway
 from gateway.core.limits import SCOPES, Meters, meters_for
 from gateway.core.pricing import dearest_input
 from gateway.core.records import Identity, Key, Organization, Project
-from gateway.ledger.contract import Held, HoldRequest, Refused, Revoked, Stale
+from gateway.ledger.contract import Held, HoldEnded, HoldRequest, Refused, Revoked, Stale
 from gateway.ledger.places import Keys, Places, rollup_name
 from gateway.store.contract import Argument, Reply, Store
 
@@ -123,7 +123,7 @@ class Holds:
             return Revoked()
         if word == b"STALE":
             return self._stale(reply, request.identity)
-        raise StoreAway("The request's reservation has ended.", retry_after=1.0)
+        raise HoldEnded("The request's reservation has ended.", retry_after=1.0)
 
     def _stale(self, reply: Reply, known: Identity) -> Stale | Revoked:
         _, now_ms, organization, project, key = reply

@@ -4,15 +4,15 @@ Renewal restates what the store no longer has (it went back in time). Expiry has
 and the row after it; the store remembers rows that are still to be written, so either may be repeated by anybody.
 """
 
+import contextlib
 import math
 from dataclasses import dataclass
 
 import msgspec
 
-from gateway.core.errors import StoreAway
 from gateway.core.limits import booking_at
 from gateway.core.receipt import Attempt, Receipt
-from gateway.ledger.contract import HoldRequest
+from gateway.ledger.contract import HoldEnded, HoldRequest
 from gateway.ledger.holds import LEASE_MS, Carry, Holds, StoreClock
 from gateway.ledger.places import Places
 from gateway.ledger.row_writing import row_commands
@@ -64,7 +64,7 @@ class Leases:
             if rowless:
                 await self._write_rows(rowless)
             if due:
-                self.expired += sum(await self._store.pipeline([self._expire_step(fact) for fact in due]))
+                self.expired += sum(await self._store.pipeline([self.expire_step(fact) for fact in due]))
             if not due and not rowless:
                 return
 
@@ -72,14 +72,11 @@ class Leases:
         live = self._live.get(request_id)
         if live is None:
             return
-        try:
+        with contextlib.suppress(HoldEnded):  # meanwhile; its receipt, when it comes, is all that is still owed
             await self._holds.take(live.request, live.created_ms)
-        except StoreAway as error:
-            if error.__cause__ is not None:
-                raise
-            # Ended meanwhile (settled or expired): its receipt, when it comes, is all that is still owed.
 
-    def _expire_step(self, fact: list[Reply]) -> tuple[Argument, ...]:
+    def expire_step(self, fact: list[Reply]) -> tuple[Argument, ...]:
+        """The step that ends one due hold, as due.lua described it."""
         carry = _decode_carry(fact[7])
         keys = self._places.expire(carry.project_id, carry.api_key_id, fact[1])
         return tuple(self._store.step("expire", keys, (self._clock.argument(), fact[0], booking_at(fact[1]).packed)))

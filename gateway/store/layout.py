@@ -15,12 +15,12 @@ outside it: they are many, and written by plain idempotent commands.
 | gw:{o}:accounts:<id>     | hash   | service account id → JSON, of a project |
 | gw:{o}:holds             | hash   | request id → msgpack: what is reserved |
 | gw:{o}:leases            | zset   | request id, score lease end (ms of the store's clock) |
-| gw:{o}:expired           | hash   | request id → msgpack of an expired hold, kept so that a late receipt can correct it |
+| gw:{o}:expired           | hash   | request id → msgpack of an expired hold: a late receipt corrects it |
 | gw:{o}:expired_at        | zset   | the ids of `expired`, score ms of expiry: trims it after a week |
-| gw:{o}:rowless           | hash   | id (row of an expired hold has to be written) or id! (has to be corrected to nothing) → msgpack |
+| gw:{o}:rowless           | hash   | id (expired row to be written) or id! (to be corrected to nothing) → msgpack |
 | gw:{o}:tombstones        | zset   | ids settled lately, score ms: a hold that comes after its settle is refused |
 | gw:{o}:applied           | hash   | spool uuid → last entry applied |
-| gw:{o}:spent:<scope>     | hash   | counters u:<kind>:<window> (used) and, where limited, h:<kind>:<window> (held); scope is o, p:<project> or k:<key id> |
+| gw:{o}:spent:<scope>     | hash   | counters u:<kind>:<window> (used) and h:<kind>:<window> (held; of limited ones) |
 | gw:{o}:use:h:<hour>      | hash   | roll-up of an hour (unix s of its start), field project|key|model |
 | gw:{o}:use:d:<day>       | hash   | roll-up of a UTC day (unix s of its start), field project|key|model |
 | gw:{o}:use:p:<day>       | hash   | roll-up of a UTC day by hour, field hour|project|model |
@@ -29,8 +29,8 @@ outside it: they are many, and written by plain idempotent commands.
 | gw:rows:p:<project>      | zset   | the same, of one project |
 | gw:rows:k:<key id>       | zset   | the same, of one key |
 
-A roll-up field's value is `requests prompt completion cached cost_nano neurons_nano failed`, decimal integers
-separated by blanks.
+A counter's scope is o, p:<project> or k:<key id>. A roll-up field's value is `requests prompt completion cached
+cost_nano neurons_nano failed`, decimal integers separated by blanks.
 """
 
 from dataclasses import dataclass

@@ -1,6 +1,8 @@
 """Pieces for ledger tests: identities in a real store, hold requests, receipts, and sums of what the store says."""
 
 from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from itertools import count
 
@@ -12,10 +14,17 @@ from gateway.core.pricing import cost_nano
 from gateway.core.receipt import Attempt, Receipt
 from gateway.core.records import Identity, Key, Organization, Project, SpendLimit
 from gateway.ledger.contract import HoldRequest
+from gateway.ledger.entries import Entry, Settle
+from gateway.ledger.forwarder import Forwarder
+from gateway.ledger.holds import Holds, StoreClock
+from gateway.ledger.leases import Leases, LiveHold
+from gateway.ledger.places import Places
 from gateway.ledger.rollups import row_sums
+from gateway.ledger.row_writing import row_commands
 from gateway.ledger.rows import RowFilter, iterate_rows
-from gateway.store.contract import Store
+from gateway.store.contract import Reply, Store
 from gateway.store.layout import Layout
+from gateway.store.redis_store import RedisStore
 
 PRICE = Price("p1", 0, "test", 152_000_000, 287_000_000)
 MODEL = "@cf/meta/llama-3.1-8b-instruct-fp8"
@@ -176,3 +185,57 @@ async def _names(store: Store, pattern: str) -> list[str]:
 async def _hash(store: Store, name: str) -> dict[str, str]:
     flat = await store.command("HGETALL", name)
     return {key.decode(): value.decode("utf-8", "replace") for key, value in zip(flat[::2], flat[1::2], strict=True)}
+
+
+@dataclass(slots=True)
+class World:
+    """One store with one identity in it, and time that the test moves."""
+
+    store: RedisStore
+    layout: Layout
+    identity: Identity
+    clock: Clock
+    places: Places
+    holds: Holds
+    leases: Leases
+    live: dict[str, LiveHold]
+
+    async def settle(self, number: int, entry: Entry, spool: str = "spool-1", oldest: bool = False) -> list[Reply]:
+        """One settle step with its row, as a forwarder sends it."""
+        source = EntrySource(spool, number, oldest)
+        forwarder = Forwarder(self.store, self.places, source, lambda: str(self.clock()))  # type: ignore[arg-type]  # what a step asks of a spool
+        step = forwarder.step(number, entry)
+        receipts = [entry.receipt] if isinstance(entry, Settle) else []
+        replies = await self.store.pipeline([step, *row_commands(self.layout, receipts)])
+        return [replies[0][0].decode(), replies[0][1]]
+
+
+@dataclass(slots=True, frozen=True)
+class EntrySource:
+    """A spool's name and whether its entry is the oldest it has."""
+
+    name: str
+    number: int
+    is_oldest: bool
+
+    @property
+    def first(self) -> int:
+        return self.number if self.is_oldest else -1
+
+
+@asynccontextmanager
+async def open_world(url: str, budget_nano: int | None = None) -> AsyncIterator[World]:
+    """A world of its own in a shared server."""
+    layout, clock = fresh_layout(), Clock()
+    store = RedisStore(url, layout)
+    try:
+        await store.bind_instance(None)
+        identity = make_identity(budget_nano)
+        await write_identity(store, layout, identity)
+        places, store_clock = Places(layout), StoreClock(clock)
+        holds = Holds(store, places, store_clock)
+        live: dict[str, LiveHold] = {}
+        leases = Leases(store, places, store_clock, holds, live)
+        yield World(store, layout, identity, clock, places, holds, leases, live)
+    finally:
+        await store.close()

@@ -1,0 +1,109 @@
+"""Windows tile time; meters name the right counters; limits that cannot be counted are refused."""
+
+from datetime import UTC, datetime, tzinfo
+from zoneinfo import ZoneInfo
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec.structs import replace
+from support.ledgers import make_identity
+
+from gateway.core.limits import (
+    END_OF_TIME_MS,
+    LARGEST_LIMIT,
+    WindowName,
+    booking_at,
+    check_limit,
+    meters_for,
+    spent_scopes,
+    used_field,
+    window_at,
+)
+from gateway.core.records import SpendLimit
+
+NAMES: tuple[WindowName, ...] = ("hour", "day", "week", "month")
+ZONES: tuple[tzinfo, ...] = (UTC, ZoneInfo("Europe/Berlin"), ZoneInfo("America/New_York"), ZoneInfo("Asia/Kathmandu"))
+moments = st.integers(1_600_000_000_000, 1_900_000_000_000)
+
+
+def ms(*parts: int) -> int:
+    return int(datetime(*parts, tzinfo=UTC).timestamp()) * 1000  # type: ignore[misc,arg-type]  # year, month, day …
+
+
+@pytest.mark.parametrize(
+    ("name", "label", "start", "end"),
+    [
+        ("hour", "2026-12-31T23", ms(2026, 12, 31, 23), ms(2027, 1, 1)),
+        ("day", "2026-12-31", ms(2026, 12, 31), ms(2027, 1, 1)),
+        ("week", "2026-W53", ms(2026, 12, 28), ms(2027, 1, 4)),
+        ("month", "2026-12", ms(2026, 12, 1), ms(2027, 1, 1)),
+        ("total", "total", 0, END_OF_TIME_MS),
+    ],
+)
+def test_window_at_the_last_hour_of_a_year(name: WindowName, label: str, start: int, end: int) -> None:
+    window = window_at(name, ms(2026, 12, 31, 23, 59))
+    assert (window.label, window.start_ms, window.end_ms) == (label, start, end)
+
+
+@given(st.sampled_from(NAMES), st.sampled_from(ZONES), moments)
+def test_window_at_any_moment_tiles_time(name: WindowName, zone: tzinfo, moment: int) -> None:
+    window = window_at(name, moment, zone)
+    assert window.start_ms <= moment < window.end_ms
+    assert window_at(name, window.start_ms, zone) == window_at(name, window.end_ms - 1, zone) == window
+    following = window_at(name, window.end_ms, zone)
+    assert following.start_ms == window.end_ms
+    assert following.label != window.label
+
+
+def test_window_at_a_clock_change_keeps_the_repeated_hour_apart() -> None:
+    berlin = ZoneInfo("Europe/Berlin")
+    first, second = (window_at("hour", ms(2026, 10, 25, hour), berlin) for hour in (0, 1))
+    assert first.label != second.label
+    assert window_at("day", ms(2026, 10, 25, 12), berlin).end_ms - window_at(
+        "day", ms(2026, 10, 25, 12), berlin
+    ).start_ms == 25 * 3_600_000  # fmt: skip
+
+
+def test_meters_for_a_project_budget_packs_what_hold_lua_reads() -> None:
+    meters = meters_for(make_identity(5000), ms(2026, 11, 20))
+    assert meters.covers(ms(2026, 11, 1))
+    assert not meters.covers(ms(2026, 12, 1))
+    ((scope, meter),) = meters.limited
+    assert (scope, meter.resets_at) == (2, ms(2026, 12, 1) // 1000)
+    assert msgspec.msgpack.decode(meters.packed) == [
+        ms(2026, 11, 1), ms(2026, 12, 1), 2, 1, "h:money:2026-11", "u:money:2026-11", 5000,
+    ]  # fmt: skip
+
+
+def test_meters_for_a_total_limit_never_resets() -> None:
+    identity = make_identity()
+    organization = replace(identity.organization, spend_limit=SpendLimit(7, "total"))
+    ((scope, meter),) = meters_for(replace(identity, organization=organization), ms(2026, 11, 20)).limited
+    assert (scope, meter.window.label, meter.resets_at) == (1, "total", None)
+
+
+@pytest.mark.parametrize("limit", [SpendLimit(LARGEST_LIMIT + 1), SpendLimit(-1), SpendLimit(1, "fortnight")])
+def test_meters_for_a_limit_nobody_can_count_raises(limit: SpendLimit) -> None:
+    identity = make_identity()
+    with pytest.raises(ValueError):
+        meters_for(replace(identity, project=replace(identity.project, spend_limit=limit)), ms(2026, 11, 20))
+
+
+def test_check_limit_the_largest_passes() -> None:
+    assert check_limit(LARGEST_LIMIT) == LARGEST_LIMIT
+
+
+def test_booking_at_names_every_kind_and_window() -> None:
+    booking = booking_at(ms(2026, 11, 20))
+    assert booking.covers(ms(2026, 11, 30))
+    assert not booking.covers(ms(2026, 12, 1))
+    fields, kinds = msgspec.msgpack.decode(booking.packed)
+    assert fields == [f"u:{kind}:{w}" for kind in ("money", "tokens", "requests") for w in ("2026-11", "total")]
+    assert kinds == [1, 1, 2, 2, 3, 3]
+    assert used_field("money", window_at("month", ms(2026, 11, 20))) == fields[0]
+
+
+def test_spent_scopes_order_is_organisation_project_key() -> None:
+    assert spent_scopes("P", "K") == ("o", "p:P", "k:K")
