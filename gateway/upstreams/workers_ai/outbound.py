@@ -13,7 +13,8 @@ import msgspec
 from gateway.core.call import Call, ResponseFormat
 from gateway.core.catalog import Model
 from gateway.core.contracts import Outbound
-from gateway.upstreams.workers_ai.prompts import plain_prompt, templated_prompt, turns
+from gateway.core.templates import join_raw, render_prompt
+from gateway.upstreams.workers_ai.prompts import spoken, turns
 from gateway.upstreams.workers_ai.tool_calls import allowed_tools
 from gateway.upstreams.workers_ai.tools import outbound_tools
 
@@ -49,13 +50,13 @@ def request(call: Call, model: Model, max_tokens: int) -> Outbound:
 
 def _input(call: Call, model: Model, *, describe_format: bool) -> Body:
     if call.raw and call.lora is None:
-        return {"prompt": plain_prompt(call), "raw": True}
-    found = turns(call, describe_format=describe_format)
+        return {"prompt": join_raw(call.messages), "raw": True}
+    messages = spoken(call, describe_format=describe_format)
     if call.lora is not None:
         # LoRA exists in the prompt form only, so the template is applied here and not again upstream.
-        prompt = plain_prompt(call) if call.raw else templated_prompt(found, model.template)
+        prompt = join_raw(call.messages) if call.raw else render_prompt(model.template, messages)
         return {"prompt": prompt, "raw": True, "lora": call.lora}
-    body: Body = {"messages": found}
+    body: Body = {"messages": turns(messages)}
     tools = allowed_tools(call)
     if tools:
         body["tools"] = outbound_tools(tools, model.tools_shape)

@@ -157,8 +157,8 @@ def test_stream_of_fragmented_calls_gives_their_arguments(made: list[dict[str, A
     for index, arguments in enumerate(made):
         text = json.dumps(arguments)
         events.append({"tool_calls": [{"index": index, "id": f"call_{index}", "function": {"name": "f"}}]})
-        for at in range(0, len(text), size):
-            events.append({"tool_calls": [{"index": index, "function": {"arguments": text[at : at + size]}}]})
+        pieces = [text[at : at + size] for at in range(0, len(text), size)]
+        events += [{"tool_calls": [{"index": index, "function": {"arguments": piece}}]} for piece in pieces]
     body = b"".join(b"data: " + json.dumps(event).encode() + b"\n\n" for event in events) + b"data: [DONE]\n\n"
     call = Call("chat", "auto", (Message("user", "hi"),), tools=(Tool("f", "", {}),))
     heard = hear(reader_for(call, 100), [body])

@@ -77,7 +77,7 @@ def test_request_stop_and_n_are_never_sent() -> None:
 def test_request_parameter_is_sent_within_the_models_range(
     name: str, wanted: float, sent: float, is_changed: bool
 ) -> None:
-    outbound = request(replace(CALL, sampling=Sampling(**{name: wanted})), MODEL, 10)
+    outbound = request(replace(CALL, sampling=msgspec.convert({name: wanted}, Sampling)), MODEL, 10)
     assert msgspec.json.decode(outbound.body)[name] == sent
     assert outbound.ignored == ((name,) if is_changed else ())
 

@@ -5,7 +5,7 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.upstream_cases import load, names
+from support.upstream_cases import ROOT, load, names
 
 from gateway.upstreams.workers_ai.refusals import KINDS, failure, scrub
 
@@ -125,3 +125,13 @@ def test_scrub_hides_an_account_id_between_any_words(before: str, account: str, 
 def test_scrub_keeps_request_ids_and_model_names() -> None:
     text = "c627d6a0-6f0e-4d95-9971-262cc522d39f @cf/meta/llama-3.1-8b-instruct-fp8-fast-with-a-very-long-name-v2"
     assert scrub(text) == text
+
+
+def test_refusals_page_lists_every_code_under_its_kind() -> None:
+    page = (ROOT.parent.parent.parent / "docs" / "upstream.md").read_text()
+    listed = {}
+    for line in page.splitlines():
+        cells = [cell.strip() for cell in line.split("|")]
+        if len(cells) > 3 and cells[1].strip("`") in KINDS.values():
+            listed |= {int(code): cells[1].strip("`") for code in cells[2].split(", ")}
+    assert listed == KINDS
