@@ -1,6 +1,5 @@
 """What the commands that talk to a running gateway share: the connection of this invocation, and finding a project."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -12,10 +11,6 @@ from gateway.cli.views import Project
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print the API's own JSON.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")]
-Url = Annotated[str | None, typer.Option(help="The gateway's base URL; else $GATEWAY_URL, else the one running here.")]
-DataDir = Annotated[
-    Path | None, typer.Option(help="The gateway's data directory, for its admin key; else $GATEWAY_DATA_DIR, ./data.")
-]
 
 
 def connect(context: typer.Context) -> Connection:
