@@ -1,7 +1,8 @@
 """Calls to a running simulator, and what came back as values."""
 
+import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -44,6 +45,13 @@ def events_of(body: bytes) -> list[Json]:
     lines = body.decode().replace("\r\n", "\n").replace("\r", "\n").split("\n")
     data = [line.removeprefix("data:").strip() for line in lines if line.startswith("data:")]
     return [json.loads(entry) for entry in data if entry != "[DONE]"]
+
+
+async def until(condition: Callable[[], object]) -> None:
+    """Let the loop run until something has happened in it. Fails when it does not happen."""
+    async with asyncio.timeout(20):
+        while not condition():  # noqa: ASYNC110  # what is waited for has no event of its own
+            await asyncio.sleep(0)
 
 
 class Caller:
