@@ -6,8 +6,10 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
 
-from gateway.core.structured import find_mismatch, find_schema_fault, is_cheap
+from gateway.core.schema_faults import find_schema_fault
+from gateway.core.structured import find_mismatch
 
 PERSON = {
     "type": "object",
@@ -47,6 +49,10 @@ SCHEMA = st.dictionaries(KEYWORDS, JSON | st.sampled_from(["object", "array", "#
         ('"ab"', {"pattern": "^a"}, None),
         ('"ba"', {"pattern": "^a"}, "at $: 'ba' does not match '^a'"),
         ("5", {"pattern": "^a"}, None),
+        ("1", {"$ref": "#/enum/0", "enum": [{"type": 5}]}, "the schema cannot be evaluated"),
+        ("1", {"$ref": "#/enum/0", "enum": [5]}, "the schema cannot be evaluated"),
+        ("1", {"$dynamicRef": "#meta"}, "the schema cannot be evaluated"),
+        ("1", {"$schema": "http://127.0.0.1/x", "type": "integer"}, None),
         ("true", False, "at $: False schema does not allow True"),
     ],
 )
@@ -68,67 +74,15 @@ def test_find_mismatch_references_that_double_are_counted() -> None:
     assert find_mismatch("1", schema) == "the schema cannot be evaluated"
 
 
-@pytest.mark.parametrize(
-    ("schema", "fault"),
-    [
-        (PERSON, None),
-        (True, None),
-        ({}, None),
-        (3, "In context=(), 3 is not of type 'object', 'boolean'."),
-        ({"type": "strin"}, "In context=('type',), 'strin' is not valid under any of the given schemas."),
-        ({"pattern": "("}, "In context=('pattern',), '(' is not a 'regex'."),
-        ({"items": {"$ref": "other.json"}}, "In context=(), reference 'other.json' points outside of the schema."),
-        ({"anyOf": [{"$dynamicRef": "x"}]}, "In context=(), reference 'x' points outside of the schema."),
-        (
-            {"patternProperties": {"(a+)+$": {}}},
-            "In context=(), the property pattern '(a+)+$' may take too long to match.",
-        ),
-        ({"patternProperties": {"^x-": {}}}, None),
-        ({"patternProperties": {"^x-": {"type": 1}}}, "In context=('patternProperties', '^x-', 'type'), "),
-    ],
-)
-def test_find_schema_fault_table(schema: Any, fault: str | None) -> None:  # any JSON
-    found = find_schema_fault(schema)
-    assert found == fault or (found is not None and fault is not None and found.startswith(fault))
-
-
-def test_find_schema_fault_deep_schema_has_one() -> None:
-    schema: Any = {}  # a JSON Schema
-    for _ in range(5000):
-        schema = {"items": schema}
-    assert find_schema_fault(schema) == "In context=(), the schema is nested too deeply."
-
-
-def test_find_schema_fault_long_values_are_cut() -> None:
-    fault = find_schema_fault({"type": "x" * 10_000})
-    assert fault is not None
-    assert len(fault) < 300
-
-
-@pytest.mark.parametrize(
-    ("pattern", "length", "cheap"),
-    [
-        ("^[a-z]+$", 10_000, True),
-        (r"^[^@\s]+@[^@\s]+\.[^@\s]+$", 40, True),
-        (r"^[^@\s]+@[^@\s]+\.[^@\s]+$", 4_000, False),
-        (r"^\d{4}-\d{2}-\d{2}$", 10, True),
-        ("^(a+)+$", 5, False),
-        ("^(a|a)*$", 5, False),
-        (r"^(a)\1$", 5, False),
-        ("^" + "a?" * 40 + "a" * 40 + "$", 40, False),
-        ("^" + "(a|b)" * 40 + "$", 40, False),
-        (r"^[(+*)]\+$", 100_000, True),
-        ("abc", 1_000, True),
-    ],
-)
-def test_is_cheap_table(pattern: str, length: int, cheap: bool) -> None:
-    assert is_cheap(pattern, length) is cheap
-
-
 @given(JSON, SCHEMA | JSON)
 def test_find_mismatch_any_schema_gives_a_verdict(value: Any, schema: Any) -> None:  # any JSON twice
-    fault = find_schema_fault(schema)
-    assert fault is None or fault.startswith("In context=(")
-    if fault is None:
+    if find_schema_fault(schema) is None:
         found = find_mismatch(json.dumps(value), schema)
         assert found is None or isinstance(found, str)
+
+
+@given(JSON, SCHEMA)
+def test_find_mismatch_agrees_with_plain_jsonschema(value: Any, schema: Any) -> None:  # any JSON twice
+    if find_schema_fault(schema) is None and "$ref" not in json.dumps(schema):
+        expected = Draft202012Validator(schema).is_valid(value)
+        assert (find_mismatch(json.dumps(value), schema) is None) is expected

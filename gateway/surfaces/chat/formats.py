@@ -9,7 +9,7 @@ from typing import Any
 
 from gateway.core.call import Message, ResponseFormat
 from gateway.core.errors import InvalidRequest
-from gateway.core.structured import find_schema_fault
+from gateway.core.schema_faults import find_schema_fault
 from gateway.surfaces.chat import refusals
 from gateway.surfaces.chat.readers import check_encodable, read_choice, read_name, read_object, read_text, required
 

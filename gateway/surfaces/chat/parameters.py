@@ -149,9 +149,9 @@ PARAMETERS: tuple[Parameter, ...] = (
         "response_format",
         "emulated",
         "`text`, `json_object` or `json_schema`",
-        "Answers are validated. Any valid schema (draft 2020-12) without references to other documents; `strict` adds "
-        "nothing. A `pattern` that could take for ever to match is told to the model but not enforced. `json_object` "
-        "needs the word json in a message.",
+        "Answers are validated. Any valid schema (draft 2020-12) without references to other documents and without "
+        "`unevaluated…` keywords; `strict` adds nothing. A `pattern` that could take for ever to match is told to the "
+        "model but not enforced. `json_object` needs the word json in a message.",
         formats.read_response_format,
     ),
     Parameter("user", "carried", "string, at most 512 characters", "A tag on the ledger's row.", text_up_to(512)),
