@@ -10,7 +10,6 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 from benchmarks import load, peers
@@ -83,12 +82,14 @@ def _measure(options: argparse.Namespace) -> Report:
 def _direct(upstream: Upstream) -> Target:
     model = "@cf/meta/llama-3.1-8b-instruct-fp8"
     path = f"/client/v4/accounts/{ACCOUNT}/ai/run/{model}"
-    return Target("upstream", upstream.pid, upstream.port, "direct", model, path)
+    return Target("upstream", upstream.pid, upstream.port, "direct", model, path, proof='"response"')
 
 
 def _measure_floor(report: Report, upstream: Upstream, options: argparse.Namespace) -> None:
     """What the fake itself can do: where the gateway comes near this, it is the fake that is measured."""
-    target = replace(_direct(upstream))
+    target = _direct(upstream)
+    whole = load.measure_closed_loop(target, 64, options.seconds)
+    report.add(target.name, "requests/s, at 64 concurrent", whole.per_second, "/s")
     events = asyncio.run(load.measure_streams(target, 64, 1, "[chunks=100]"))
     report.add(target.name, "events/s, unpaced", events.events / events.seconds, "/s")
     latencies = _open_loop(target, options)

@@ -1,5 +1,5 @@
 -- wrk script: sends the given chat request with a new number in each prompt and checks every answer.
--- Arguments after "--": bearer token, body with the word NUMBER in it.
+-- Arguments after "--": bearer token, body with the word NUMBER in it, text that every answer contains.
 local threads = {}
 function setup(thread)
   thread:set("first", #threads * 100000000)
@@ -7,7 +7,7 @@ function setup(thread)
 end
 
 function init(args)
-  errors, number = 0, first
+  errors, number, proof = 0, first, args[3]
   before, after = args[2]:match("^(.-)NUMBER(.*)$")
   wrk.method = "POST"
   wrk.headers["authorization"] = "Bearer " .. args[1]
@@ -20,7 +20,7 @@ function request()
 end
 
 function response(status, headers, body)
-  if status ~= 200 or not body:find('"choices"', 1, true) then
+  if status ~= 200 or not body:find(proof, 1, true) then
     errors = errors + 1
     if errors == 1 then io.stderr:write(status .. " " .. body:sub(1, 300) .. "\n") end
   end

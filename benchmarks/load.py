@@ -65,7 +65,15 @@ def measure_closed_loop(target: Target, concurrency: int, seconds: int) -> Measu
     template = chat_body(target, 0).decode().replace('"0 ', '"NUMBER ', 1)
     threads = 2 if concurrency > 1 else 1
     command = ["wrk", "-t", str(threads), "-c", str(concurrency), "-d", f"{seconds}s", "--timeout", "30s"]
-    command += ["-s", str(_SCRIPT), f"http://127.0.0.1:{target.port}{target.path}", "--", target.key, template]
+    command += [
+        "-s",
+        str(_SCRIPT),
+        f"http://127.0.0.1:{target.port}{target.path}",
+        "--",
+        target.key,
+        template,
+        target.proof,
+    ]
     before = cost_of(target.pid)
     finished = subprocess.run(command, capture_output=True, text=True, timeout=seconds + 60, check=True)
     after = cost_of(target.pid)

@@ -67,7 +67,7 @@ def nginx(folder: Path, upstream: Upstream) -> Iterator[Target]:
     log = folder / "output.log"
     with running(["nginx", "-p", str(folder), "-c", str(folder / "nginx.conf")], log=log) as pid:
         wait_for_port(port, pid, log)
-        yield Target("nginx", pid, port, "none", _MODEL)
+        yield Target("nginx", pid, port, "none", _MODEL, proof='"response"')
 
 
 def _program(variable: str, name: str) -> str:

@@ -29,6 +29,7 @@ class Target:
     model: str
     path: str = "/v1/chat/completions"
     cold_start: float = 0.0
+    proof: str = '"choices"'  # what every answer contains
 
 
 def store_binary() -> str:
