@@ -40,6 +40,7 @@ def main(arguments: list[str]) -> int:
     for extra in left_out:
         print(f"Note: the extra `{extra}` cannot be installed on this machine; the gateway runs without it.")
     ready.write_text(wanted)
+    (VENV / ".ready-run").write_text(wanted)
     UNFINISHED.unlink()
     return 0
 

@@ -6,6 +6,12 @@
 suits() { "$1" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; }
 complete() { "$1" -c 'import venv, ensurepip' >/dev/null 2>&1; }
 
+# The environment that is there and whole needs no search.
+if [ -z "$PYTHON" ] && [ -e .venv/.ready-run ] && [ ! -e .venv/.unfinished ] && complete .venv/bin/python; then
+    echo .venv/bin/python
+    exit 0
+fi
+
 if [ -n "$PYTHON" ]; then
     if ! suits "$PYTHON"; then
         echo "PYTHON=$PYTHON does not run, or is older than Python 3.11." >&2
