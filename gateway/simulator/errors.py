@@ -15,6 +15,7 @@ FREE_ALLOCATION = (
     "you have used up your daily free allocation of 10,000 neurons, please upgrade to Cloudflare's Workers Paid "
     "plan if you would like to continue usage."
 )
+_encode = msgspec.json.encode
 CATALOGUE_URL = "https://developers.cloudflare.com/workers-ai/models/"
 
 
@@ -111,43 +112,54 @@ def content_type(answer: Refusal) -> str:
 
 def body(answer: Refusal, request_id: str) -> bytes:
     """The bytes of a refusal in its envelope."""
+    match answer.envelope:
+        case "html":
+            title = f"{answer.status} {answer.text}"
+            return f"<html>\r\n<head><title>{title}</title></head>\r\n<body>cloudflare</body></html>\r\n".encode()
+        case "text":
+            return answer.text.encode()
+        case "empty":
+            return b""
+        case "E":
+            return _encode({"error": {"message": answer.text, "type": "gateway_error", "code": None}})
+        case "C" | "D":
+            return _encode(_gateway_object(answer, request_id))
+        case "B":
+            error = {"code": answer.code, "message": answer.text}
+            return _encode({"result": None, "success": False, "errors": [error], "messages": []})
+    message = _nested(answer.text) if answer.envelope == "G" else answer.text
+    error = {"message": f"{message} ({request_id})", "code": answer.code}
+    errors = error if answer.envelope == "F" else [error]
+    return _encode({"errors": errors, "success": False, "result": {}, "messages": []})
+
+
+def _bare(text: str) -> str:
+    return text.replace("AiError: ", "")
+
+
+def _nested(text: str) -> str:
+    return f'AiError: AiError: {{"error":{{"message":{_encode(_bare(text)).decode()},"details":{{}}}}}}'
+
+
+def _gateway_object(answer: Refusal, request_id: str) -> dict[str, object]:
     text, code, status = answer.text, answer.code, answer.status
-    named = f"{text} ({request_id})"
-    bare = text.replace("AiError: ", "")
-    if answer.envelope == "html":
-        return f"<html>\r\n<head><title>{status} {text}</title></head>\r\n<body>cloudflare</body></html>\r\n".encode()
-    if answer.envelope in ("text", "empty"):
-        return text.encode() if answer.envelope == "text" else b""
-    nested = 'AiError: AiError: {"error":{"message":' + msgspec.json.encode(bare).decode() + ',"details":{}}}'
-    shapes: dict[str, object] = {
-        "A": {"errors": [{"message": named, "code": code}], "success": False, "result": {}, "messages": []},
-        "B": {"result": None, "success": False, "errors": [{"code": code, "message": text}], "messages": []},
-        "C": {
+    if answer.envelope == "C":
+        return {
             "name": "AiError",
             "internalCode": code,
             "httpCode": status,
-            "message": named,
-            "description": bare,
+            "message": f"{text} ({request_id})",
+            "description": _bare(text),
             "requestId": request_id,
-        },
-        "D": {
-            "success": False,
-            "result": [],
-            "messages": [],
-            "error": [{"code": code, "message": text}],
-            "name": "AiGatewayError",
-            "httpCode": status,
-            "internalCode": code,
-            "message": text,
-            "description": text,
-        },
-        "E": {"error": {"message": text, "type": "gateway_error", "code": None}},
-        "F": {"errors": {"message": named, "code": code}, "success": False, "result": {}, "messages": []},
-        "G": {
-            "errors": [{"message": f"{nested} ({request_id})", "code": code}],
-            "success": False,
-            "result": {},
-            "messages": [],
-        },
+        }
+    return {
+        "success": False,
+        "result": [],
+        "messages": [],
+        "error": [{"code": code, "message": text}],
+        "name": "AiGatewayError",
+        "httpCode": status,
+        "internalCode": code,
+        "message": text,
+        "description": text,
     }
-    return msgspec.json.encode(shapes[answer.envelope])

@@ -6,6 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gateway.core.call import Call, Message
+from gateway.core.templates import count_prompts
 from gateway.simulator.counting import cut_to_tokens, estimate_tokens, gate_estimate, pieces, prompt_tokens
 from gateway.simulator.models import MODELS, SimulatedModel
 
@@ -81,6 +83,25 @@ def test_prompt_tokens_of_a_tool_turn_have_the_longer_header() -> None:
 
     assert prompt_tokens({"messages": messages}, model("llama3.1"), count) == 30 + 5 + 5 + 6
     assert seen == ["x", '{"name": "f", "parameters": {"a": 1}}', "r"]
+
+
+MESSAGES = st.lists(
+    st.builds(
+        lambda role, content: {"role": role, "content": content},
+        st.sampled_from(["system", "user", "assistant", "tool"]),
+        st.text(alphabet="ab \n", max_size=12),
+    ),
+    min_size=1,
+    max_size=6,
+)
+
+
+@pytest.mark.parametrize("template", ["llama3", "llama3.1"])
+@given(messages=MESSAGES)
+def test_prompt_tokens_agree_with_the_gateways_own_count(template: Any, messages: list[Any]) -> None:
+    call = Call("chat", "any", tuple(Message(message["role"], message["content"]) for message in messages))
+    expected = count_prompts(call, estimate_tokens)[template]
+    assert prompt_tokens({"messages": messages}, model(template), estimate_tokens) == expected
 
 
 @given(st.text())

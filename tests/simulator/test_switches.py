@@ -1,7 +1,10 @@
 """The switch language."""
 
+from pathlib import Path
+
 import pytest
 
+from gateway.simulator.scenario import parse_scenario
 from gateway.simulator.switches import BadSwitch, Switches, parse_markers, parse_settings, resolve, without_markers
 
 
@@ -46,3 +49,16 @@ def test_resolve_lets_later_layers_win_and_converts() -> None:
 def test_resolve_refuses_unknown_switches_and_values(settings: dict[str, str]) -> None:
     with pytest.raises(BadSwitch):
         resolve(settings)
+
+
+DOCUMENT = (Path(__file__).parents[2] / "docs" / "simulator.md").read_text()
+
+
+@pytest.mark.parametrize("name", Switches.__struct_fields__)
+def test_switches_are_all_documented(name: str) -> None:
+    assert f"\n| `{name}` |" in DOCUMENT
+
+
+def test_documented_scenario_is_valid() -> None:
+    example = DOCUMENT.partition("```yaml\n")[2].partition("```")[0]
+    assert len(parse_scenario(example).rules) == 3
