@@ -6,7 +6,7 @@ Ours: nothing outside of the document, no keyword whose evaluation cannot be bou
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from gateway.core.pattern_cost import is_cheap
@@ -19,11 +19,12 @@ _is_anchor = re.compile(r"[A-Za-z_][-A-Za-z0-9._]*").fullmatch
 
 Path = tuple[str | int, ...]
 Fault = tuple[Path, str]
+Waiting = list[tuple[Path, Any]]  # any JSON values, yet to be examined as schemas
 
 
 def find_schema_fault(schema: Any) -> str | None:  # any JSON value: that is the question
     """Why `schema` is not a JSON Schema (draft 2020-12) that can be used here, in OpenAI's wording; None if it is."""
-    waiting: list[tuple[Path, Any]] = [((), schema)]  # schemas yet to be examined
+    waiting: Waiting = [((), schema)]
     members = 0
     while waiting:
         path, found = waiting.pop()
@@ -38,7 +39,7 @@ def find_schema_fault(schema: Any) -> str | None:  # any JSON value: that is the
     return None
 
 
-def _examine(path: Path, schema: Any, waiting: list[tuple[Path, Any]]) -> Fault | None:  # any JSON value
+def _examine(path: Path, schema: Any, waiting: Waiting) -> Fault | None:  # any JSON value
     """The fault of one schema itself; the schemas in it are put on `waiting`."""
     if isinstance(schema, bool):
         return None
@@ -147,7 +148,7 @@ def _is_not_permitted(value: Any) -> str | None:  # any JSON value
     return "the keyword is not permitted"
 
 
-_VALUES: dict[str, Callable[[Any], str | None]] = {
+_VALUES: Mapping[str, Callable[[Any], str | None]] = {  # of any JSON value
     **dict.fromkeys(("title", "description", "$comment", "format", "contentEncoding", "contentMediaType"), _is_string),
     **dict.fromkeys(("uniqueItems", "deprecated", "readOnly", "writeOnly"), _is_boolean),
     **dict.fromkeys(("maximum", "exclusiveMaximum", "minimum", "exclusiveMinimum"), _is_number),
@@ -170,26 +171,26 @@ _VALUES: dict[str, Callable[[Any], str | None]] = {
 """What the value of a keyword must be, where it holds no schemas."""
 
 
-def _schema(path: Path, value: Any, waiting: list[tuple[Path, Any]]) -> str | None:  # any JSON value
+def _schema(path: Path, value: Any, waiting: Waiting) -> str | None:  # any JSON value
     waiting.append((path, value))
     return None
 
 
-def _schemas(path: Path, value: Any, waiting: list[tuple[Path, Any]]) -> str | None:  # any JSON value
+def _schemas(path: Path, value: Any, waiting: Waiting) -> str | None:  # any JSON value
     if not isinstance(value, list):
         return f"{_show(value)} is not of type 'array'"
     waiting.extend(((*path, position), member) for position, member in enumerate(value))
     return None if value else "the array is empty"
 
 
-def _named_schemas(path: Path, value: Any, waiting: list[tuple[Path, Any]]) -> str | None:  # any JSON value
+def _named_schemas(path: Path, value: Any, waiting: Waiting) -> str | None:  # any JSON value
     if not isinstance(value, dict):
         return f"{_show(value)} is not of type 'object'"
     waiting.extend(((*path, name), member) for name, member in value.items())
     return None
 
 
-def _patterned_schemas(path: Path, value: Any, waiting: list[tuple[Path, Any]]) -> str | None:  # any JSON value
+def _patterned_schemas(path: Path, value: Any, waiting: Waiting) -> str | None:  # any JSON value
     return _named_schemas(path, value, waiting) or next(filter(None, map(_property_pattern_fault, value)), None)
 
 
@@ -199,20 +200,20 @@ def _property_pattern_fault(pattern: str) -> str | None:
     return f"the property pattern {_show(pattern)} may take too long to match"
 
 
-def _names_by_property(path: Path, value: Any, waiting: list[tuple[Path, Any]]) -> str | None:  # any JSON value
+def _names_by_property(path: Path, value: Any, waiting: Waiting) -> str | None:  # any JSON value
     if not isinstance(value, dict):
         return f"{_show(value)} is not of type 'object'"
     return next(filter(None, map(_is_names, value.values())), None)
 
 
-def _dependencies(path: Path, value: Any, waiting: list[tuple[Path, Any]]) -> str | None:  # any JSON value
+def _dependencies(path: Path, value: Any, waiting: Waiting) -> str | None:  # any JSON value
     if not isinstance(value, dict):
         return f"{_show(value)} is not of type 'object'"
     waiting.extend(((*path, name), member) for name, member in value.items() if not isinstance(member, list))
     return next(filter(None, (_is_names(member) for member in value.values() if isinstance(member, list))), None)
 
 
-_INNER: dict[str, Callable[[Path, Any, list[tuple[Path, Any]]], str | None]] = {
+_INNER: Mapping[str, Callable[[Path, Any, Waiting], str | None]] = {  # of any JSON value
     **dict.fromkeys(("items", "contains", "additionalProperties", "propertyNames", "contentSchema"), _schema),
     **dict.fromkeys(("not", "if", "then", "else"), _schema),
     **dict.fromkeys(("allOf", "anyOf", "oneOf", "prefixItems"), _schemas),

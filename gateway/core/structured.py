@@ -24,8 +24,8 @@ _SHOWN_CHARS = 200
 # What jsonschema raises where a reference points into the document at what is no schema, an enum's value for example.
 _NO_SCHEMA = (UnknownType, AttributeError, ArithmeticError, LookupError, TypeError, ValueError, re.error)
 
-Keyword = Callable[[Any, Any, Any, Any], Iterator[ValidationError] | None]
-"""jsonschema's own signature of a check: validator, the keyword's value, the instance, the schema. All untyped."""
+Keyword = Callable[[Any, Any, Any, Any], Iterator[ValidationError] | None]  # jsonschema types none of them
+"""jsonschema's own signature of a check: validator, the keyword's value, the instance, the schema."""
 
 
 class _ReferencesExhaustedError(Exception):

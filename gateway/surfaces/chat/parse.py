@@ -32,8 +32,8 @@ _NOT_AN_OBJECT = (
 )
 _STREAM_OPTIONS = "The 'stream_options' parameter is only allowed when 'stream' is enabled."
 
-Values = dict[str, Any]
-"""What the readers of the table returned, by parameter; each reader has its own type."""
+Values = dict[str, Any]  # each reader has its own type
+"""What the readers of the table returned, by parameter."""
 
 
 def parse(body: Any) -> Call:  # any decoded JSON value

@@ -10,7 +10,7 @@ from typing import Any
 
 from gateway.surfaces.chat import refusals
 
-Reader = Callable[[Any, str], Any]
+Reader = Callable[[Any, str], Any]  # from any JSON value to whatever it means
 """From a JSON value and its path to what it means. Raises `InvalidRequest`."""
 
 NAME_PATTERN = "^[a-zA-Z0-9_-]+$"
