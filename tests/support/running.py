@@ -101,3 +101,67 @@ class TinyGateway:
                 if response.readline() != b"first\n":
                     raise AssertionError("the stream did not begin")
                 yield response
+
+
+def clean_environment(**added: str) -> dict[str, str]:
+    """This process's environment without what would steer a gateway, and with our package first."""
+    steering = ("CLOUDFLARE_", "GATEWAY_", "PROMETHEUS_", "SSL_CERT", "PYTHON")
+    proxies = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(steering) and name.lower() not in proxies
+    }
+    return {**kept, "PYTHONPATH": str(ROOT), **added}
+
+
+class ServedGateway:
+    """A whole `gateway serve` in a directory of its own; `output` is what it printed until it was ready."""
+
+    def __init__(self, folder: Path, *arguments: str, environ: dict[str, str] | None = None) -> None:
+        self.folder = folder
+        self._arguments = arguments
+        self._environ = environ or {}
+        self.output = ""
+
+    def __enter__(self) -> Self:
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "gateway", "serve", *self._arguments],
+            cwd=self.folder,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=clean_environment(**self._environ),
+            text=True,
+        )
+        if self.process.stdout is None:
+            raise AssertionError("stdout was asked for")
+        for line in self.process.stdout:
+            self.output += line
+            if line.startswith("Ctrl-C"):
+                break
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.process.poll() is None:
+            self.process.terminate()
+        try:
+            self.process.communicate(timeout=PATIENCE_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.communicate()
+
+    @property
+    def base_url(self) -> str:
+        """As printed, `/v1` included."""
+        return next(line.split()[2] for line in self.output.splitlines() if line.startswith("  Base URL"))
+
+    def end(self, number: signal.Signals = signal.SIGTERM) -> tuple[int, str]:
+        """Send a signal and wait for the end: exit status and stderr."""
+        self.process.send_signal(number)
+        return self.failure()
+
+    def failure(self) -> tuple[int, str]:
+        """Exit status and stderr of a gateway that ends by itself."""
+        _, errors = self.process.communicate(timeout=PATIENCE_SECONDS)
+        return self.process.returncode, errors
