@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from gateway.simulator.models import SimulatedModel
+from gateway.simulator.tools import written_calls
 
 Count = Callable[[str], int]
 Body = dict[str, Any]  # a request body: any JSON object
@@ -79,12 +80,11 @@ def _templated(messages: list[Body], tools: list[Body], model: SimulatedModel, c
 def _turn_tokens(turn: Body, model: SimulatedModel, count: Count) -> int:
     header = 5 if turn["role"] == "tool" and model.template == "llama3.1" else 4
     text = turn["content"].strip()
-    for call in turn.get("tool_calls") or ():
-        function = call.get("function") or call
-        arguments = function.get("arguments", "")
+    for call in written_calls(turn):
+        arguments = call.get("arguments", "")
         if not isinstance(arguments, str):
             arguments = json.dumps(arguments, ensure_ascii=False)
-        text += f'{{"name": "{function.get("name", "")}", "parameters": {arguments}}}'
+        text += f'{{"name": "{call.get("name", "")}", "parameters": {arguments}}}'
     return header + count(text) + 1
 
 

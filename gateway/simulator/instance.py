@@ -13,6 +13,8 @@ Value = Any  # any JSON value
 Fill = Callable[[str, dict[str, Any]], Value | None]  # property name and its schema → a fitting value, or None
 
 _DEPTH = 24
+_LARGEST = 10_000  # values and characters; a schema that wants more is answered like one that cannot be met
+_MALFORMED = (TypeError, KeyError, AttributeError, ArithmeticError, RecursionError, re.error)
 _FORMATS = {
     "date-time": "2026-01-31T12:00:00Z",
     "date": "2026-01-31",
@@ -36,16 +38,21 @@ def fill_nothing(_name: str, _schema: dict[str, Any]) -> Value | None:
 
 def minimal_instance(schema: Schema, fill: Fill = fill_nothing) -> Value:
     """A value for the schema: required properties and those `fill` knows. Raises Unsatisfiable."""
-    return _Builder(schema, fill).build(schema, "", _DEPTH)
+    try:
+        return _Builder(schema, fill).build(schema, "", _DEPTH)
+    except _MALFORMED as trouble:
+        raise Unsatisfiable(f"not a schema: {trouble}") from trouble
 
 
 class _Builder:
     def __init__(self, root: Schema, fill: Fill) -> None:
         self._root = root
         self._fill = fill
+        self._built = 0
 
     def build(self, schema: Schema, name: str, depth: int) -> Value:
-        if schema is False or depth == 0:
+        self._built += 1
+        if schema is False or depth == 0 or self._built > _LARGEST:
             raise Unsatisfiable(name or "schema")
         if schema is True or schema == {}:
             return self._known(name, {}) or "value"
@@ -145,6 +152,8 @@ class _Builder:
             if schema["maxItems"] < schema.get("minItems", 0):
                 raise Unsatisfiable(f"{name}: no length fits")
             return []
+        if least > _LARGEST:
+            raise Unsatisfiable(f"{name}: too many")
         prefix = [self.build(item, name, depth - 1) for item in schema.get("prefixItems", [])]
         items = schema.get("items", True)
         return prefix + [self.build(items, name, depth - 1) for _ in range(least - len(prefix))]
@@ -164,6 +173,8 @@ def _string(schema: dict[str, Any], name: str) -> str:
     least, most = schema.get("minLength", 0), schema.get("maxLength")
     if most is not None and most < least:
         raise Unsatisfiable(f"{name}: no length fits")
+    if least > _LARGEST:
+        raise Unsatisfiable(f"{name}: too long")
     text = (text + " " + "text " * (least // 5 + 1))[: max(least, len(text))] if len(text) < least else text
     text = text if most is None else text[:most]
     if "pattern" in schema and not re.search(schema["pattern"], text):

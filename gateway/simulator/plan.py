@@ -18,6 +18,7 @@ from gateway.simulator.schema import complaints
 from gateway.simulator.switches import Switches, without_markers
 
 DEFAULT_MAX_TOKENS = 256
+_HEARD_CHARACTERS = 8_000  # answers depend on patterns, whose cost must not grow with the prompt
 _LEAKS = ("leak", "leak_list", "leak_siblings", "leak_tag")
 _WRAPPER_KEYS = frozenset({"name", "schema", "strict", "description"})
 
@@ -156,23 +157,27 @@ def _text(body: Body, switches: Switches, max_tokens: int) -> str:
     messages = body.get("messages", [])
     if tools.is_result_turn(messages):
         return tools_reply(messages)
-    return talk.reply(without_markers(last_user_text(body)))
+    return talk.reply(_heard(body))
 
 
 def tools_reply(messages: list[Body]) -> str:
     """The answer after a tool has spoken."""
     last = messages[-1]
-    earlier = [call for turn in messages for call in turn.get("tool_calls") or ()]
-    called = {call.get("id"): (call.get("function") or call).get("name") for call in earlier}
-    name = last.get("name") or called.get(last.get("tool_call_id")) or ""
+    called = {str(call["id"]): call.get("name") for turn in messages for call in tools.written_calls(turn)}
+    name = str(last.get("name") or called.get(str(last.get("tool_call_id"))) or "")
     return talk.reply_to_tool(name, last["content"])
+
+
+def _heard(body: Body) -> str:
+    """What of the prompt the model listens to: markers left out, and not more than a few pages."""
+    return without_markers(last_user_text(body))[:_HEARD_CHARACTERS]
 
 
 def _calls(body: Body, switches: Switches, ids: list[str]) -> tuple[tools.Chosen, ...]:
     offered = tools.offers(body)
     if not offered or switches.tool_call == "none" or tools.is_result_turn(body.get("messages", [])):
         return ()
-    prompt = without_markers(last_user_text(body))
+    prompt = _heard(body)
     named = next((tool for tool in offered if tool.name == switches.tool_call), None)
     tool = named or (offered[0] if switches.tool_call else tools.pick(prompt, offered))
     if tool is None or switches.text is not None:
@@ -187,7 +192,7 @@ def _as_json(draft: Answer, body: Body, wanted: Body, switches: Switches, count:
     schema = wanted.get("json_schema")
     if _is_wrapped(schema):
         schema = schema["schema"] if isinstance(schema, dict) and switches.wrapped == "accept" else None
-    prompt = without_markers(last_user_text(body))
+    prompt = _heard(body)
     try:
         if switches.text is not None:
             value = msgspec.json.decode(switches.text)

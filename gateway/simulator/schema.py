@@ -156,7 +156,7 @@ _PYTHON_TYPES: dict[str, tuple[type, ...]] = {
 
 def _has_type(value: Value, expected: str) -> bool:
     if expected == "integer":
-        return _has_type(value, "number") and float(value).is_integer()
+        return type(value) is int or (isinstance(value, float) and value.is_integer())
     if isinstance(value, bool):
         return expected == "boolean"
     return isinstance(value, _PYTHON_TYPES[expected])

@@ -5,13 +5,16 @@ Three places carry them, the later ones winning: scenario rules, the `x-simulato
 """
 
 import re
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
 from gateway.simulator.errors import Envelope
 
 Settings = dict[str, Any]  # switch name → text, number or flag, as a rule, header or marker wrote it
+
+Status = Annotated[int, msgspec.Meta(ge=200, le=599)]
+Positive = Annotated[int, msgspec.Meta(ge=1)]
 
 _MARKER = re.compile(r"\[\[sim:(.*?)\]\]", re.DOTALL)
 _SETTING = re.compile(r'\s*([a-z_]+)(?:=("(?:[^"\\]|\\.)*"|[^\s;"]+))?[\s;]*')
@@ -28,7 +31,7 @@ class Switches(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     tokens: int | None = None
     finish: str | None = None
     tool_call: str | None = None
-    calls: int = 1
+    calls: Positive = 1
     numeric_strings: bool = False
     tag: str = ""
     # shape of the answer
@@ -53,21 +56,21 @@ class Switches(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     request_id_header: bool = True
     # bytes of a stream
     padding: Literal["gapped", "full", "base36", "none"] | None = None
-    per_event: int = 1
+    per_event: Positive = 1
     newline: Literal["lf", "crlf", "cr"] = "lf"
     space: bool = True
     comment_every: int = 0
     empty_choices: bool = False
     ending: Literal["done", "bare", "missing", "no_blank", "no_newline"] | None = None
-    slice_every: int | None = None
-    slice_at: str = ""
+    slice_every: Positive | None = None
+    slice_at: Annotated[str, msgspec.Meta(pattern=r"^[\d,]*$")] = ""
     # trouble
     error: int | None = None
-    status: int | None = None
+    status: Status | None = None
     envelope: Envelope | None = None
     message: str | None = None
     retry_after: float | None = None
-    http: int | None = None
+    http: Status | None = None
     success_false: bool = False
     reset: Literal["request", "headers"] | None = None
     reset_after: int | None = None

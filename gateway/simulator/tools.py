@@ -45,6 +45,18 @@ def offers(body: Body) -> list[Offer]:
     return [Offer(tool["name"], tool["description"], tool["parameters"]) for tool in found]
 
 
+def written_calls(turn: Body) -> list[Body]:
+    """The functions an assistant turn called, in either shape; whatever is not a call is left out."""
+    calls = turn.get("tool_calls")
+    found = [call for call in calls if isinstance(call, dict)] if isinstance(calls, list) else []
+    functions = [call.get("function", call) for call in found]
+    return [
+        {"id": call.get("id"), **function}
+        for call, function in zip(found, functions, strict=True)
+        if isinstance(function, dict)
+    ]
+
+
 def is_result_turn(messages: list[Body]) -> bool:
     """Whether the last message brings a tool's result, as a tool turn or as text after a written call."""
     if not messages:
@@ -86,20 +98,28 @@ def arguments_for(prompt: str, tool: Offer) -> Arguments:
 
 def prompt_filler(prompt: str) -> Fill:
     """Values for the properties of a schema, taken from the words and numbers of a prompt."""
-    numbers = iter(re.findall(r"-?\d+(?:\.\d+)?", prompt))
+    numbers = iter(re.findall(r"-?\d{1,15}(?:\.\d{1,6})?", prompt))
 
     def fill(name: str, schema: Body) -> Any:  # any JSON value fits somewhere
         if "enum" in schema:
             return next((option for option in schema["enum"] if str(option).lower() in prompt.lower()), None)
         kind = schema.get("type")
         if kind in ("number", "integer"):
-            digits = next(numbers, None)
-            return None if digits is None else int(float(digits)) if kind == "integer" else float(digits)
+            return _fitting_number(next(numbers, None), schema)
         if kind == "string" and not schema.keys() & {"format", "pattern", "minLength", "maxLength"}:
             return _word_for(name, prompt)
         return None
 
     return fill
+
+
+def _fitting_number(digits: str | None, schema: Body) -> float | None:
+    if digits is None or schema.keys() & {"multipleOf", "exclusiveMinimum", "exclusiveMaximum"}:
+        return None
+    value = float(digits)
+    if not schema.get("minimum", value) <= value <= schema.get("maximum", value):
+        return None
+    return int(value) if schema["type"] == "integer" else value
 
 
 def _word_for(name: str, prompt: str) -> str | None:

@@ -77,6 +77,13 @@ def test_minimal_instance_satisfies_its_schema(schema: Any) -> None:
         {"type": "integer", "minimum": 3, "maximum": 2},
         {"type": "array", "items": {}, "minItems": 2, "maxItems": 1},
         {"type": "object", "properties": {"a": {"$ref": "#"}}, "required": ["a"]},
+        {"type": "string", "minLength": 10**9},
+        {"type": "array", "minItems": 10**9},
+        {"type": "array", "minItems": 500, "items": {"type": "array", "minItems": 500}},
+        {"type": "integer", "multipleOf": 0, "minimum": 1},
+        {"type": "string", "pattern": "("},
+        {"type": "string", "minLength": "3"},
+        {"type": "object", "required": 3},
     ],
 )
 def test_minimal_instance_of_an_impossible_schema_is_unsatisfiable(schema: Any) -> None:

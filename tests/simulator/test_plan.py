@@ -3,8 +3,11 @@
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from support.simulated import FAST, FP8, HF, WEATHER, asking
 
+from gateway.simulator.counting import estimate_tokens
 from gateway.simulator.errors import Refusal
 from gateway.simulator.models import MODELS
 from gateway.simulator.plan import Answer, answer, check, forced_refusal, last_user_text
@@ -206,3 +209,45 @@ def test_answer_that_cannot_be_json_is_refused(response_format: Any, switches: A
     given = answer(body, BY_ID[FAST], resolve(switches), lambda text: len(text.split()), [])
     assert isinstance(given, Refusal)
     assert given.code == 5024
+
+
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=6,
+)
+WORDS = ["type", "properties", "required", "items", "enum", "minimum", "minLength", "anyOf", "$ref", "pattern", "x"]
+ODD_SCHEMA = st.recursive(
+    ANYTHING | st.sampled_from(["object", "array", "string", "integer", "#", "#/x"]),
+    lambda inner: st.dictionaries(st.sampled_from(WORDS), inner, max_size=4) | st.lists(inner, max_size=2),
+    max_leaves=10,
+)
+TURN = st.fixed_dictionaries(
+    {"role": st.sampled_from(["user", "assistant", "tool", "system"]), "content": st.text(max_size=8)},
+    optional={"tool_calls": ANYTHING, "name": ANYTHING, "tool_call_id": ANYTHING},
+)
+BODY = st.fixed_dictionaries(
+    {"messages": st.lists(TURN, max_size=3)},
+    optional={
+        "response_format": st.builds(lambda schema: {"type": "json_schema", "json_schema": schema}, ODD_SCHEMA)
+        | ANYTHING,
+        "tools": st.builds(lambda argument: [_tool_with(argument)], st.dictionaries(st.sampled_from(WORDS), ANYTHING)),
+        "max_tokens": ANYTHING | st.integers(),
+        "options": ANYTHING,
+        "stream": st.booleans(),
+    },
+)
+
+
+def _tool_with(argument: Any) -> Any:
+    described = {**argument, "type": "string", "description": "x"}
+    parameters = {"type": "object", "properties": {"x": described}, "required": ["x"]}
+    return {"type": "function", "function": {"name": "t", "description": "x", "parameters": parameters}}
+
+
+@given(BODY | ANYTHING, st.sampled_from([FP8, FAST, HF]))
+def test_plan_of_any_body_is_an_answer_or_a_refusal(body: Any, model: str) -> None:
+    switches = resolve({"tool_call": "t"})
+    if check(body, BY_ID[model], switches, is_retired=False) is None:
+        given_answer = answer(body, BY_ID[model], switches, estimate_tokens, ["id1"])
+        assert isinstance(given_answer, Answer | Refusal)

@@ -45,7 +45,18 @@ def test_resolve_lets_later_layers_win_and_converts() -> None:
     assert switches == Switches(variant="B", delay=1.0, null_final=True, cut_after=3)
 
 
-@pytest.mark.parametrize("settings", [{"nope": "1"}, {"variant": "Z"}, {"cut_after": "soon"}])
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"nope": "1"},
+        {"variant": "Z"},
+        {"cut_after": "soon"},
+        {"slice_at": "3,x"},
+        {"slice_every": "0"},
+        {"http": "999"},
+        {"calls": "0"},
+    ],
+)
 def test_resolve_refuses_unknown_switches_and_values(settings: dict[str, str]) -> None:
     with pytest.raises(BadSwitch):
         resolve(settings)
