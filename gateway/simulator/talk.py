@@ -125,7 +125,7 @@ _ANSWERS = _table(
     (r"(?:reply|answer|respond|say)\b[^.?!\n]{0,20}\b(?:only|just|exactly)(?: with)?:?\s*[\"'“]?"
      r"(?P<word>[^\s\"'”.!?]+)", lambda match: match["word"]),
     (r"^\s*(?:repeat after me|repeat|echo|say)[:,]?\s+[\"'“]?(?P<text>.+?)[\"'”]?\s*$", lambda match: match["text"]),
-    (r"\bcount\b[^.?!\n]*?(?:\bfrom (?P<first>-?\d{1,6}) )?\b(?:up |down )?to (?P<last>-?\d{1,6})", _count),
+    (r"\bcount\b[^.?!\n]{0,40}?(?:\bfrom (?P<first>-?\d{1,6}) )?\b(?:up |down )?to (?P<last>-?\d{1,6})", _count),
     (r"(?P<left>\d{1,12})\s*(?P<sign>[-+*x×/÷])\s*(?P<right>\d{1,12})", _calculate),
     (r"\bcapital (?:city )?of (?P<country>[^?.!\n]+)", _capital),
     (r"\bsummari[sz]e\b[^:\n]*:?\s*(?P<text>\S[\s\S]+)", _summary),
