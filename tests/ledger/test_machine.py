@@ -4,13 +4,14 @@ the real store must agree with each other and with it, after every step.
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Coroutine
 from typing import Any
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
-from support.ledgers import PRICE, Counter, assert_books_agree, make_receipt, make_request, open_world, read_books
+from support.ledgers import PRICE, assert_books_agree, make_receipt, make_request, open_world, read_books
 from support.valkey import ThrowAwayStore
 
 from gateway.core.errors import StoreAway
@@ -97,8 +98,9 @@ class LedgerMachine(RuleBasedStateMachine):
                 self.expired[name] = (money, at)
                 self.costs[name] = money
 
-    @rule(name=names, completion=st.integers(0, 40))
-    def settle(self, name: str, completion: int) -> None:
+    @rule(data=st.data(), completion=st.integers(0, 40))
+    def settle(self, data: st.DataObject, completion: int) -> None:
+        name = self.open_name(data)
         if name in self.over:
             return
         world, at = self.world, self.created(name)
@@ -107,8 +109,9 @@ class LedgerMachine(RuleBasedStateMachine):
         self.costs[name] = receipt.cost_nano
         self.end(name)
 
-    @rule(name=names)
-    def release(self, name: str) -> None:
+    @rule(data=st.data())
+    def release(self, data: st.DataObject) -> None:
+        name = self.open_name(data)
         if name in self.over:
             return
         at = self.created(name)
@@ -139,6 +142,15 @@ class LedgerMachine(RuleBasedStateMachine):
         entry = Release("nobody", self.world.clock.ms, "proj_1", "key_1")
         number = len(self.spool) + 1 + skipped
         assert self.wait(self.world.settle(number, entry)) == ["GAP", len(self.spool)]
+
+    @rule()
+    def lose_the_worker(self) -> None:
+        self.world.clock.ms += 31_000
+        self.end_due_holds()
+
+    def open_name(self, data: st.DataObject) -> str:
+        """Mostly a request that holds or has expired, sometimes one the store has never heard of."""
+        return data.draw(st.sampled_from([*self.held, *self.expired] * 3 + NAMES))
 
     def created(self, name: str) -> int:
         if name in self.held:

