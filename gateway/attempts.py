@@ -110,7 +110,18 @@ class Attempting:
         else:
             outcome = await self._begin_whole(job, call, stream, max_tokens)
         self._note(job, outcome, started)
+        if isinstance(outcome, OpenChoice) and outcome.is_hollow:
+            return await self._open_unstreamed(job, call, outcome, max_tokens)
         return outcome
+
+    async def _open_unstreamed(
+        self, job: Job, call: Call, hollow: OpenChoice, max_tokens: int
+    ) -> OpenChoice | Failure:
+        """The stream was billed and brought nothing: the same call without streaming has the text."""
+        self.book_stream(job, hollow, "stop")
+        job.choices.remove(hollow)
+        await hollow.close()
+        return await self._open(job, replace(call, stream=False), max_tokens)
 
     async def _begin(self, job: Job, choice: OpenChoice, deadline: float) -> OpenChoice | Failure:
         """Read up to the first event."""

@@ -28,13 +28,20 @@ class OpenChoice:
             raise AssertionError("a choice that came whole has no next events")
         chunk = await self.stream.read()
         if isinstance(chunk, Failure):
-            return (chunk,)
+            # What the reader held back was generated too: it is told and counted before the failure.
+            held_back = [event for event in self.reader.close() if not isinstance(event, Failure)]
+            return (*held_back, chunk)
         return self.reader.feed(chunk) if chunk else self.reader.close()
 
     async def close(self) -> None:
         """Close the upstream connection, if it is still open."""
         if self.stream is not None:
             await self.stream.close()
+
+    @property
+    def is_hollow(self) -> bool:
+        """Whether the stream ended at once, empty, although tokens were billed."""
+        return self.reader is not None and self.reader.is_hollow
 
     @property
     def is_ended(self) -> bool:

@@ -26,7 +26,7 @@ from gateway.core.errors import GatewayError, InternalError, InvalidKey, Invalid
 from gateway.core.receipt import EndReason
 from gateway.core.records import Identity
 from gateway.core.retry import Attempts, error_of
-from gateway.core.templates import count_prompts
+from gateway.core.templates import count_prompts, texts_to_count
 from gateway.fleet.health import ModelHealth
 from gateway.job import END_REASONS, Job, Request
 from gateway.keys import Keyring, redact
@@ -120,12 +120,13 @@ class Dispatch:
 
     async def _facts(self, call: Call) -> routing.Facts:
         """Count the prompt once for all models; a long one in a thread, so that no stream waits for it."""
-        sizes = [len(message.content) for message in call.messages]
+        texts = texts_to_count(call)
+        sizes = [len(text) for text in texts]
         chars = sum(sizes)
         if chars < _THREAD_CHARS:
-            prompts = count_prompts(call, self._tokenizer.count)
+            prompts = count_prompts(call, texts, self._tokenizer.count)
         else:
-            prompts = await asyncio.to_thread(count_prompts, call, self._tokenizer.count)
+            prompts = await asyncio.to_thread(count_prompts, call, texts, self._tokenizer.count)
         return routing.Facts(time.time(), prompts, chars, max(sizes), self._health.retired, self._health.proven)
 
     def _job(self, request: Request, identity: Identity, call: Call, plan: routing.Plan) -> Job:

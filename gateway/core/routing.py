@@ -109,7 +109,7 @@ def _candidate(call: Call, model: Model, prompt_tokens: int, max_tokens: int, no
 
 
 def _missing_capability(call: Call, model: Model) -> str | None:
-    if call.tools and "tools" not in model.capabilities:
+    if call.tools and call.tool_choice.mode != "none" and "tools" not in model.capabilities:
         return "tools"
     if call.raw and "raw" not in model.capabilities:
         return "raw"

@@ -8,14 +8,16 @@ wins wherever it gives one.
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from typing import get_args
 
 import msgspec
 
 from gateway.core.answer import ToolCall
 from gateway.core.call import Call, Message, Role, Tool
 from gateway.core.catalog import Template
+from gateway.core.demands import allowed_tools, describe_demands
 
-TEMPLATES: tuple[Template, ...] = ("llama3", "llama3.1")
+TEMPLATES: tuple[Template, ...] = get_args(Template)
 
 _BEGIN_TOKENS = 1  # <|begin_of_text|>
 _HEADER_TOKENS = 4  # <|start_header_id|>, the role, <|end_header_id|>, a blank line
@@ -97,16 +99,17 @@ def _neutral(text: str) -> str:
 
 
 def texts_to_count(call: Call) -> tuple[str, ...]:
-    """What has to be tokenised to count the call for any model: each message's text, and last that of its tools.
-
-    Tools that must not be called are not sent and not counted.
+    """What has to be tokenised to count the call for any model, in this order: each message's text, the sentences
+    added for what the call demands (if any), and its tools (if they may be called).
     """
     if call.raw:
         return (join_raw(call.messages),)
     texts = tuple(show_message(message).strip() for message in call.messages)
-    if not call.tools or call.tool_choice.mode == "none":
-        return texts
-    return (*texts, show_tools(call.tools))
+    demands = describe_demands(call, describe_format=True)
+    tools = allowed_tools(call)
+    if demands:
+        texts = (*texts, demands)
+    return (*texts, show_tools(tools)) if tools else texts
 
 
 def count_prompt(template: Template, content_tokens: ContentTokens, tools_tokens: int) -> int:
@@ -128,15 +131,21 @@ def count_prompt(template: Template, content_tokens: ContentTokens, tools_tokens
 
 
 def count_call(template: Template, call: Call, tokens: Sequence[int]) -> int:
-    """Prompt tokens of a call under a template, from the tokens of `texts_to_count`, in its order."""
+    """Prompt tokens of a call under a template, from the tokens of `texts_to_count`, in its order.
+
+    Demands count as a system message of their own; where they join one they are fewer by its header.
+    """
     if call.raw:
         return _BEGIN_TOKENS + sum(tokens)
     said = len(call.messages)
-    roles = (message.role for message in call.messages)
-    return count_prompt(template, tuple(zip(roles, tokens, strict=False)), sum(tokens[said:]))
+    tools_tokens = tokens[-1] if allowed_tools(call) else 0
+    contents = [(message.role, count) for message, count in zip(call.messages, tokens, strict=False)]
+    if len(tokens) > said + bool(tools_tokens):
+        contents.insert(0, ("system", tokens[said]))
+    return count_prompt(template, contents, tools_tokens)
 
 
-def count_prompts(call: Call, count: Callable[[str], int]) -> Mapping[Template, int]:
-    """Prompt tokens of a call under every template, with one pass of the tokenizer `count`."""
-    tokens = [count(text) for text in texts_to_count(call)]
+def count_prompts(call: Call, texts: Sequence[str], count: Callable[[str], int]) -> Mapping[Template, int]:
+    """Prompt tokens of a call under every template, with one pass of the tokenizer `count` over `texts_to_count`."""
+    tokens = [count(text) for text in texts]
     return {template: count_call(template, call, tokens) for template in TEMPLATES}

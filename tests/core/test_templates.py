@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.core.answer import ToolCall
-from gateway.core.call import Call, Message, Role, Tool, ToolChoice
+from gateway.core.call import Call, Message, ResponseFormat, Role, Tool, ToolChoice
 from gateway.core.catalog import Template
+from gateway.core.demands import describe_demands
 from gateway.core.templates import (
     TEMPLATES,
     count_call,
@@ -135,14 +136,24 @@ def test_texts_to_count_one_pass_for_all_templates() -> None:
         counted.append(text)
         return 7
 
-    found = count_prompts(call, count)
+    found = count_prompts(call, texts_to_count(call), count)
     assert counted == list(texts_to_count(call))
+    assert found.pop("other") == found["llama3.1"]
     assert found == {"llama3": 5 + 2 * 12 + 51 + 7, "llama3.1": 30 + 2 * 12 + 5 + 51 + 7}
 
 
 def test_texts_to_count_tools_not_to_be_called_do_not_count() -> None:
     call = Call("chat", "m", (Message("user", "hi"),), tools=(WEATHER,), tool_choice=ToolChoice("none"))
     assert texts_to_count(call) == ("hi",)
+
+
+def test_texts_to_count_what_the_call_demands_counts_as_a_system_message() -> None:
+    wanted = ResponseFormat("json_schema", "s", {"type": "object"})
+    call = Call("chat", "m", (Message("user", "hi"),), response_format=wanted)
+    hi, demands = texts_to_count(call)
+    assert (hi, demands) == ("hi", describe_demands(call, describe_format=True))
+    assert count_call("llama3", call, [1, 40]) == 5 + (5 + 40) + (5 + 1)
+    assert count_call("llama3.1", call, [1, 40]) == 30 + 40 + (5 + 1)
 
 
 def test_count_call_raw_is_the_joined_text() -> None:

@@ -35,6 +35,7 @@ _TEXT_SUFFIXES = {
     ".service",
 }
 _TEXT_SUFFIXES |= {".sh", ".svg", ".toml", ".txt", ".yaml", ".yml"}
+_NOT_OURS = {"node_modules", "__pycache__"}
 _FOLDERS = ("gateway", "tests", "docs", "deploy", "benchmarks", ".ci")
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
@@ -99,6 +100,8 @@ def python_sources(folder: str) -> list[Source]:
     """Every Python file below a folder of the project, in order."""
     found = []
     for path in sorted((ROOT / folder).rglob("*.py")):
+        if not _NOT_OURS.isdisjoint(path.parts):
+            continue
         text = path.read_text(encoding="utf-8")
         found.append(Source(path.relative_to(ROOT), text, ast.parse(text)))
     return found
@@ -110,7 +113,7 @@ def text_files() -> Iterator[tuple[Path, str]]:
     for folder in _FOLDERS:
         candidates += [path for path in (ROOT / folder).rglob("*") if path.is_file()]
     for path in sorted(candidates):
-        if path.suffix in _TEXT_SUFFIXES and "__pycache__" not in path.parts and not path.name.startswith(".coverage"):
+        if path.suffix in _TEXT_SUFFIXES and _NOT_OURS.isdisjoint(path.parts) and not path.name.startswith(".coverage"):
             yield path.relative_to(ROOT), path.read_text(encoding="utf-8", errors="replace")
 
 

@@ -13,9 +13,9 @@ import msgspec
 from gateway.core.call import Call, ResponseFormat
 from gateway.core.catalog import Model
 from gateway.core.contracts import Outbound
+from gateway.core.demands import allowed_tools
 from gateway.core.templates import join_raw, render_prompt
 from gateway.upstreams.workers_ai.prompts import spoken, turns
-from gateway.upstreams.workers_ai.tool_calls import allowed_tools
 from gateway.upstreams.workers_ai.tools import outbound_tools
 
 Body = dict[str, Any]  # JSON of the upstream's schema, encoded at once

@@ -11,9 +11,9 @@ from typing import Any
 import msgspec
 
 from gateway.core.answer import ToolCall
-from gateway.core.call import Call, Message, ResponseFormat
+from gateway.core.call import Call, Message
+from gateway.core.demands import describe_demands
 from gateway.core.templates import show_message
-from gateway.upstreams.workers_ai.tool_calls import allowed_tools
 
 Turn = dict[str, Any]  # a JSON object of the upstream's schema, encoded at once
 
@@ -21,11 +21,11 @@ Turn = dict[str, Any]  # a JSON object of the upstream's schema, encoded at once
 def spoken(call: Call, *, describe_format: bool) -> list[Message]:
     """The messages to send; `describe_format` where the answer's format has to be asked for in words."""
     found = _one_call_per_turn(call.messages)
-    demands = _demands(call, describe_format=describe_format)
+    demands = describe_demands(call, describe_format=describe_format)
     if demands and found and found[0].role == "system":
-        found[0] = replace(found[0], content="\n\n".join(filter(None, (found[0].content, *demands))))
+        found[0] = replace(found[0], content="\n\n".join(filter(None, (found[0].content, demands))))
     elif demands:
-        found.insert(0, Message("system", "\n\n".join(demands)))
+        found.insert(0, Message("system", demands))
     return found
 
 
@@ -82,24 +82,3 @@ def _with_json_arguments(made: ToolCall) -> ToolCall:
         text = msgspec.json.encode(made.arguments).decode() if made.arguments.strip() else "{}"
         return ToolCall(made.id, made.name, text)
     return made
-
-
-def _demands(call: Call, *, describe_format: bool) -> list[str]:
-    found: list[str] = []
-    tools = allowed_tools(call)
-    if tools and call.tool_choice.mode == "required":
-        names = ", ".join(tool.name for tool in tools)
-        found.append(f"You must answer by calling one of these functions, and with nothing else: {names}.")
-    if tools and not call.parallel_tool_calls:
-        found.append("Call at most one function.")
-    if describe_format and call.response_format is not None:
-        found.append(_format_in_words(call.response_format))
-    return found
-
-
-def _format_in_words(wanted: ResponseFormat) -> str:
-    only = "no explanation, no Markdown, nothing before or after it"
-    if wanted.schema is None:
-        return f"Answer with one JSON object and nothing else: {only}."
-    schema = msgspec.json.encode(wanted.schema).decode()
-    return f"Answer with one JSON value that is valid under this JSON Schema, {only}:\n{schema}"

@@ -10,7 +10,8 @@ import hashlib
 import msgspec
 
 from gateway.core.answer import ToolDelta
-from gateway.core.call import Call, Tool
+from gateway.core.call import Call
+from gateway.core.demands import allowed_tools
 from gateway.core.split_characters import Joiner
 from gateway.upstreams.workers_ai.shapes import CallPiece, text_of
 
@@ -19,14 +20,6 @@ _MINTED_CHARACTERS = 24  # as OpenAI's own; clients ask for more than 16
 _LONGEST_FOREIGN_ID = 64
 
 _any = msgspec.json.Decoder()
-
-
-def allowed_tools(call: Call) -> tuple[Tool, ...]:
-    """The tools the model may call: none under `tool_choice: none`, only the named ones where it names some."""
-    if call.tool_choice.mode == "none":
-        return ()
-    names = call.tool_choice.names
-    return tuple(tool for tool in call.tools if not names or tool.name in names)
 
 
 def offers(call: Call) -> dict[str, frozenset[str]]:

@@ -6,17 +6,10 @@ from support.upstream_cases import MINTED
 from gateway.core.answer import ToolCall, ToolDelta
 from gateway.core.call import Call, Message, Tool, ToolChoice
 from gateway.upstreams.workers_ai.shapes import CallPiece, FunctionPiece
-from gateway.upstreams.workers_ai.tool_calls import CallAssembly, CallIds, allowed_tools, offers
+from gateway.upstreams.workers_ai.tool_calls import CallAssembly, CallIds, offers
 
 TOOLS = (Tool("f", "", {"properties": {"a": {}}}), Tool("g", "", {"properties": None}))
 CALL = Call("chat", "auto", (Message("user", "hi"),), tools=TOOLS)
-
-
-def test_allowed_tools_follow_the_choice() -> None:
-    assert allowed_tools(CALL) == TOOLS
-    assert allowed_tools(Call("chat", "m", (), tools=TOOLS, tool_choice=ToolChoice("none"))) == ()
-    assert allowed_tools(Call("chat", "m", (), tools=TOOLS, tool_choice=ToolChoice("auto", ("g",)))) == TOOLS[1:]
-    assert offers(CALL) == {"f": frozenset({"a"}), "g": frozenset()}
 
 
 def test_call_ids_already_in_the_conversation_are_replaced() -> None:
