@@ -37,7 +37,7 @@ def join_slot(slot: int) -> None:
     """
     if DIRECTORY_VARIABLE in os.environ:
         # The way prometheus-client documents for servers that number their workers themselves.
-        values.ValueClass = values.MultiProcessValue(process_identifier=lambda: slot)  # type: ignore[no-untyped-call]
+        values.ValueClass = values.MultiProcessValue(process_identifier=lambda: slot)  # type: ignore[no-untyped-call]  # no types there
 
 
 @dataclass(slots=True, frozen=True)
@@ -66,19 +66,11 @@ class Metrics:
         self._tokens = Counter("gateway_tokens", "Tokens billed.", [*owner, "kind"], registry=registry)
         self._cost = Counter("gateway_cost_usd", "Cost in US dollars.", owner, registry=registry)
         self._neurons = Counter("gateway_neurons", "Neurons, as the upstream reported them.", owner, registry=registry)
-        self._duration = Histogram(
-            "gateway_request_duration_seconds",
-            "From the request's arrival to its last byte.",
-            ["model"],
-            buckets=_LATENCY_BUCKETS,
-            registry=registry,
+        self._duration = _histogram(
+            "gateway_request_duration_seconds", "From the request's arrival to its last byte.", registry
         )
-        self._first_token = Histogram(
-            "gateway_time_to_first_token_seconds",
-            "From the request's arrival to the first token sent.",
-            ["model"],
-            buckets=_LATENCY_BUCKETS,
-            registry=registry,
+        self._first_token = _histogram(
+            "gateway_time_to_first_token_seconds", "From the request's arrival to the first token sent.", registry
         )
         self._overhead = Histogram(
             "gateway_overhead_seconds",
@@ -167,6 +159,10 @@ def _gauge(name: str, help_text: str, registry: CollectorRegistry) -> Gauge:
     return Gauge(name, help_text, registry=registry, multiprocess_mode="livesum")
 
 
+def _histogram(name: str, help_text: str, registry: CollectorRegistry) -> Histogram:
+    return Histogram(name, help_text, ["model"], buckets=_LATENCY_BUCKETS, registry=registry)
+
+
 def _named(name: str, known: set[str], most: int) -> str:
     if name in known:
         return name
@@ -184,7 +180,7 @@ class MetricsListener:
         shutil.rmtree(directory, ignore_errors=True)
         directory.mkdir(mode=0o700, parents=True)
         self.registry = CollectorRegistry()
-        MultiProcessCollector(self.registry, path=str(directory))  # type: ignore[no-untyped-call]
+        MultiProcessCollector(self.registry, path=str(directory))  # type: ignore[no-untyped-call]  # no types there
         self._workers = Gauge("gateway_workers", "Worker processes that are serving.", registry=self.registry)
         self._replaced = Counter(
             "gateway_workers_replaced", "Workers that died and were replaced.", registry=self.registry

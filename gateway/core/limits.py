@@ -111,7 +111,7 @@ def meters_for(
 ) -> Meters:
     """The meters of a request created at `moment_ms`. Raises ValueError for a limit that cannot be counted."""
     found = tuple(window_at(name, moment_ms, zone) for name in windows)
-    start, end = _common(found)
+    start, end = _shared_span(found)
     limited = (
         *_scope(1, identity.organization.spend_limit, found),
         *_scope(2, identity.project.spend_limit, found),
@@ -142,7 +142,7 @@ def booking_at(moment_ms: int, windows: tuple[WindowName, ...] = WINDOWS, zone: 
     found = tuple(window_at(name, moment_ms, zone) for name in windows)
     pairs = [(used_field(kind, window), number) for number, kind in enumerate(KINDS, 1) for window in found]
     packed = _pack([[name for name, _ in pairs], [number for _, number in pairs]])
-    return Booking(*_common(found), packed)
+    return Booking(*_shared_span(found), packed)
 
 
 def _scope(number: int, limit: SpendLimit | None, windows: tuple[Window, ...]) -> tuple[tuple[int, Meter], ...]:
@@ -155,7 +155,7 @@ def _scope(number: int, limit: SpendLimit | None, windows: tuple[Window, ...]) -
     return found
 
 
-def _common(windows: tuple[Window, ...]) -> tuple[int, int]:
+def _shared_span(windows: tuple[Window, ...]) -> tuple[int, int]:
     """The time that all windows share."""
     return max(window.start_ms for window in windows), min(window.end_ms for window in windows)
 

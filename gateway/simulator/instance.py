@@ -8,9 +8,10 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+Keywords = dict[str, Any]  # the keywords of an object schema: values of any kind
 Schema = Any  # a schema is an object or a boolean
 Value = Any  # any JSON value
-Fill = Callable[[str, dict[str, Any]], Value | None]  # property name and its schema → a fitting value, or None
+Fill = Callable[[str, Keywords], Value | None]  # property name and its schema → a fitting value, or None
 
 _DEPTH = 24
 _LARGEST = 10_000  # values and characters; a schema that wants more is answered like one that cannot be met
@@ -31,7 +32,7 @@ class Unsatisfiable(ValueError):
     """No value was found for a schema."""
 
 
-def fill_nothing(_name: str, _schema: dict[str, Any]) -> Value | None:
+def fill_nothing(_name: str, _schema: Keywords) -> Value | None:
     """The Fill that has no ideas of its own."""
     return None
 
@@ -66,17 +67,17 @@ class _Builder:
         known = self._known(name, schema)
         return self._typed(schema, name, depth) if known is None else known
 
-    def _known(self, name: str, schema: dict[str, Any]) -> Value | None:
+    def _known(self, name: str, schema: Keywords) -> Value | None:
         return self._fill(name, schema) if name else None
 
-    def _choice(self, schema: dict[str, Any], name: str) -> Value:
+    def _choice(self, schema: Keywords, name: str) -> Value:
         options = schema["enum"]
         if not isinstance(options, list) or not options:
             raise Unsatisfiable(f"{name}: empty enum")
         known = self._known(name, schema)
         return known if known in options else options[0]
 
-    def _flattened(self, schema: dict[str, Any], depth: int) -> dict[str, Any]:
+    def _flattened(self, schema: Keywords, depth: int) -> Keywords:
         if "$ref" in schema:
             target = self._referenced(schema["$ref"])
             rest = {key: value for key, value in schema.items() if key != "$ref"}
@@ -92,10 +93,10 @@ class _Builder:
             return merged
         return schema
 
-    def _give_up(self) -> dict[str, Any]:
+    def _give_up(self) -> Keywords:
         raise Unsatisfiable("a reference without end")
 
-    def _referenced(self, reference: str) -> dict[str, Any]:
+    def _referenced(self, reference: str) -> Keywords:
         node = self._root
         for step in reference.removeprefix("#").strip("/").split("/") if reference != "#" else ():
             step = step.replace("~1", "/").replace("~0", "~")
@@ -104,7 +105,7 @@ class _Builder:
             node = node[step]
         return node if isinstance(node, dict) else {}
 
-    def _first_possible(self, options: list[Schema], depth: int) -> dict[str, Any]:
+    def _first_possible(self, options: list[Schema], depth: int) -> Keywords:
         for option in options:
             try:
                 self.build(option, "", depth - 1)
@@ -113,7 +114,7 @@ class _Builder:
             return option if isinstance(option, dict) else {}
         raise Unsatisfiable("no alternative fits")
 
-    def _typed(self, schema: dict[str, Any], name: str, depth: int) -> Value:
+    def _typed(self, schema: Keywords, name: str, depth: int) -> Value:
         kind = schema.get("type")
         if isinstance(kind, list):
             kind = kind[0] if kind else None
@@ -134,7 +135,7 @@ class _Builder:
                 return None
         raise Unsatisfiable(f"{name}: unknown type {kind}")
 
-    def _object(self, schema: dict[str, Any], depth: int) -> Value:
+    def _object(self, schema: Keywords, depth: int) -> Value:
         properties = schema.get("properties", {})
         built = {}
         for name in [*properties, *(name for name in schema.get("required", []) if name not in properties)]:
@@ -146,7 +147,7 @@ class _Builder:
                     built[name] = known
         return built
 
-    def _array(self, schema: dict[str, Any], name: str, depth: int) -> Value:
+    def _array(self, schema: Keywords, name: str, depth: int) -> Value:
         least = max(1, schema.get("minItems", 0))
         if "maxItems" in schema and schema["maxItems"] < least:
             if schema["maxItems"] < schema.get("minItems", 0):
@@ -159,7 +160,7 @@ class _Builder:
         return prefix + [self.build(items, name, depth - 1) for _ in range(least - len(prefix))]
 
 
-def _merged(left: dict[str, Any], right: dict[str, Any]) -> dict[str, Any]:
+def _merged(left: Keywords, right: Keywords) -> Keywords:
     merged = {**left, **right}
     if "properties" in left and "properties" in right:
         merged["properties"] = {**left["properties"], **right["properties"]}
@@ -168,7 +169,7 @@ def _merged(left: dict[str, Any], right: dict[str, Any]) -> dict[str, Any]:
     return merged
 
 
-def _string(schema: dict[str, Any], name: str) -> str:
+def _string(schema: Keywords, name: str) -> str:
     text = _FORMATS.get(schema.get("format", ""), name.replace("_", " ") or "text")
     least, most = schema.get("minLength", 0), schema.get("maxLength")
     if most is not None and most < least:
@@ -182,7 +183,7 @@ def _string(schema: dict[str, Any], name: str) -> str:
     return text
 
 
-def _number(schema: dict[str, Any], *, is_integer: bool) -> float:
+def _number(schema: Keywords, *, is_integer: bool) -> float:
     low: float | None = schema.get("minimum", schema.get("exclusiveMinimum"))
     high: float | None = schema.get("maximum", schema.get("exclusiveMaximum"))
     step: float = schema.get("multipleOf", 1 if is_integer else 0.5)

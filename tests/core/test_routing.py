@@ -1,6 +1,7 @@
 """Eligibility, policies and the refusals of a plan."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -14,7 +15,9 @@ from gateway.core.routing import POLICIES, Facts, plan
 CALL = Call("chat", "auto", (Message("user", "hi"),))
 
 
-def model(name: str, window: int, price_in: int = 100, price_out: int = 100, **changes: object) -> Model:
+def model(
+    name: str, window: int, price_in: int = 100, price_out: int = 100, **changes: Any
+) -> Model:  # any field of a model
     entry = Model(
         id=name,
         window_tokens=window,
@@ -29,7 +32,7 @@ def catalog(*models: Model, policy: str = "cheapest") -> Catalog:
     return Catalog({entry.id: entry for entry in models}, {"auto": Route("auto", ids, policy)}, {})
 
 
-def facts(prompt: int = 10, chars: int = 40, **changes: object) -> Facts:
+def facts(prompt: int = 10, chars: int = 40, **changes: Any) -> Facts:  # any field of the facts
     known = Facts(1e9, {"llama3": prompt, "llama3.1": prompt}, chars, chars)
     return replace(known, **changes)
 
@@ -115,7 +118,7 @@ def test_plan_leaves_out_models_without_tools_and_says_so() -> None:
 
 
 @pytest.mark.parametrize(("field", "value"), [("raw", True), ("lora", "name"), ("tools", (Tool("f", "d", {}),))])
-def test_plan_capability_nobody_has_is_an_unsupported_parameter(field: str, value: object) -> None:
+def test_plan_capability_nobody_has_is_an_unsupported_parameter(field: str, value: Any) -> None:  # any field of a call
     call = replace(CALL, **{field: value})
     with pytest.raises(InvalidRequest) as caught:
         plan(call, catalog(model("a", 1000, capabilities=frozenset())), facts())

@@ -75,7 +75,8 @@ def special_tokens(text: str) -> int:
 
 @given(MESSAGES)
 def test_render_prompt_has_as_many_tokens_as_are_counted(messages: tuple[Message, ...]) -> None:
-    counted = count_prompts(Call("chat", "m", messages), len)
+    call = Call("chat", "m", messages)
+    counted = count_prompts(call, texts_to_count(call), len)
     for name in TEMPLATES:
         assert special_tokens(render_prompt(name, messages)) == counted[name]
 
@@ -136,7 +137,7 @@ def test_texts_to_count_one_pass_for_all_templates() -> None:
         counted.append(text)
         return 7
 
-    found = count_prompts(call, texts_to_count(call), count)
+    found = dict(count_prompts(call, texts_to_count(call), count))
     assert counted == list(texts_to_count(call))
     assert found.pop("other") == found["llama3.1"]
     assert found == {"llama3": 5 + 2 * 12 + 51 + 7, "llama3.1": 30 + 2 * 12 + 5 + 51 + 7}

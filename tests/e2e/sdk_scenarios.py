@@ -40,9 +40,16 @@ def complete() -> dict[str, Any]:
         "model": answer.model,
         "usage": [answer.usage.prompt_tokens, answer.usage.completion_tokens],
         "request_id": raw.headers["x-request-id"],
-        "headers": {name: raw.headers.get(name) for name in (
-            "x-gateway-model", "x-gateway-attempts", "openai-processing-ms", "x-gateway-cost-usd", "x-gateway-upstream"
-        )},
+        "headers": {
+            name: raw.headers.get(name)
+            for name in (
+                "x-gateway-model",
+                "x-gateway-attempts",
+                "openai-processing-ms",
+                "x-gateway-cost-usd",
+                "x-gateway-upstream",
+            )
+        },
     }
 
 
@@ -59,20 +66,27 @@ def stream() -> dict[str, Any]:
 
 
 def stream_with_usage() -> dict[str, Any]:
-    with client().chat.completions.with_raw_response.create(
-        model="auto", messages=HELLO, max_tokens=64, stream=True, stream_options={"include_usage": True}
-    ).parse() as events:
+    with (
+        client()
+        .chat.completions.with_raw_response.create(
+            model="auto", messages=HELLO, max_tokens=64, stream=True, stream_options={"include_usage": True}
+        )
+        .parse() as events
+    ):
         usage = [event.usage for event in events if event.usage]
     return {"usages": [[entry.prompt_tokens, entry.completion_tokens] for entry in usage]}
 
 
-def stream_helper() -> dict[str, Any]:
+def stream_accumulated() -> dict[str, Any]:
     with client().chat.completions.stream(model="auto", messages=HELLO, max_tokens=64) as events:
         for _ in events:
             pass
         final = events.get_final_completion()
-    return {"role": final.choices[0].message.role, "finish": final.choices[0].finish_reason,
-            "text": final.choices[0].message.content}
+    return {
+        "role": final.choices[0].message.role,
+        "finish": final.choices[0].finish_reason,
+        "text": final.choices[0].message.content,
+    }
 
 
 def tools() -> dict[str, Any]:
@@ -103,7 +117,8 @@ def errors() -> dict[str, Any]:
         "unknown_model": lambda: client().chat.completions.create(model="gpt-9", messages=HELLO),
         "empty_messages": lambda: client().chat.completions.create(model="auto", messages=[]),
         "bad_role": lambda: client().chat.completions.create(
-            model="auto", messages=[{"role": "robot", "content": "x"}]  # type: ignore[list-item]
+            model="auto",
+            messages=[{"role": "robot", "content": "x"}],  # type: ignore[list-item, misc]  # what is refused
         ),
         "bad_temperature": lambda: client().chat.completions.create(model="auto", messages=HELLO, temperature=9),
         "too_long": lambda: client().chat.completions.create(
@@ -138,13 +153,17 @@ def admin() -> dict[str, Any]:
     else:
         revoked = "still works"
     listed = [entry.id for entry in organization.projects.list()]
-    return {"project": project.id, "listed": project.id in listed, "answered": answer.choices[0].finish_reason,
-            "revoked": revoked}
+    return {
+        "project": project.id,
+        "listed": project.id in listed,
+        "answered": answer.choices[0].finish_reason,
+        "revoked": revoked,
+    }
 
 
 SCENARIOS: dict[str, Callable[[], dict[str, Any]]] = {
     function.__name__: function
-    for function in (complete, stream, stream_with_usage, stream_helper, tools, models, errors, admin)
+    for function in (complete, stream, stream_with_usage, stream_accumulated, tools, models, errors, admin)
 }
 
 if __name__ == "__main__":

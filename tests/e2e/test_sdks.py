@@ -26,8 +26,14 @@ def command(sdk: str) -> list[str]:
         return [sys.executable, str(HERE / "sdk_scenarios.py")]
     if sdk == "python 2":
         interpreter = os.environ.get("GATEWAY_OPENAI2_PYTHON", "")
-        return [need(interpreter, "an environment with openai 2.x (GATEWAY_OPENAI2_PYTHON)"), str(HERE / "sdk_scenarios.py")]
-    need((HERE / "node" / "node_modules" / "openai").is_dir(), "the openai package for Node (npm install in tests/e2e/node)")
+        return [
+            need(interpreter, "an environment with openai 2.x (GATEWAY_OPENAI2_PYTHON)"),
+            str(HERE / "sdk_scenarios.py"),
+        ]
+    need(
+        (HERE / "node" / "node_modules" / "openai").is_dir(),
+        "the openai package for Node (npm install in tests/e2e/node)",
+    )
     return [need(node_binary(), "Node"), str(HERE / "node" / "scenarios.mjs")]
 
 
@@ -40,7 +46,9 @@ def results(request: pytest.FixtureRequest, product: GatewayProcess) -> dict[str
         "OPENAI_ADMIN_KEY": ADMIN_KEY,
         "NO_PROXY": "127.0.0.1",
     }
-    run = subprocess.run(command(request.param), env=environment, capture_output=True, text=True, timeout=120, check=False)
+    run = subprocess.run(
+        command(request.param), env=environment, capture_output=True, text=True, timeout=120, check=False
+    )
     assert run.returncode == 0, run.stderr
     found: dict[str, Any] = json.loads(run.stdout)
     return found
@@ -66,10 +74,10 @@ def test_sdk_stream_with_usage_has_it_once_and_equal(results: dict[str, Any]) ->
     assert results["stream_with_usage"]["usages"] == [results["complete"]["usage"]]
 
 
-def test_sdk_stream_helper_accumulates_a_whole_message(results: dict[str, Any]) -> None:
-    helper = results["stream_helper"]
-    assert (helper["role"], helper["finish"]) == ("assistant", "stop")
-    assert helper["text"] == results["complete"]["text"]
+def test_sdk_stream_accumulated_is_a_whole_message(results: dict[str, Any]) -> None:
+    message = results["stream_accumulated"]
+    assert (message["role"], message["finish"]) == ("assistant", "stop")
+    assert message["text"] == results["complete"]["text"]
 
 
 def test_sdk_tools_are_called_and_their_result_answered(results: dict[str, Any]) -> None:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.core.call import Call, Message
-from gateway.core.templates import count_prompts
+from gateway.core.templates import count_prompts, texts_to_count
 from gateway.simulator.counting import cut_to_tokens, estimate_tokens, gate_estimate, pieces, prompt_tokens
 from gateway.simulator.models import MODELS, SimulatedModel
 
@@ -100,7 +100,7 @@ MESSAGES = st.lists(
 @given(messages=MESSAGES)
 def test_prompt_tokens_agree_with_the_gateways_own_count(template: Any, messages: list[Any]) -> None:
     call = Call("chat", "any", tuple(Message(message["role"], message["content"]) for message in messages))
-    expected = count_prompts(call, estimate_tokens)[template]
+    expected = count_prompts(call, texts_to_count(call), estimate_tokens)[template]
     assert prompt_tokens({"messages": messages}, model(template), estimate_tokens) == expected
 
 

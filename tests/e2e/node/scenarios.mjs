@@ -42,7 +42,7 @@ const scenarios = {
     for await (const chunk of stream) if (chunk.usage) usages.push([chunk.usage.prompt_tokens, chunk.usage.completion_tokens]);
     return { usages };
   },
-  async stream_helper() {
+  async stream_accumulated() {
     const runner = client().chat.completions.stream({ model: "auto", messages: HELLO, max_tokens: 64 });
     const final = await runner.finalChatCompletion();
     const { role, content } = final.choices[0].message;

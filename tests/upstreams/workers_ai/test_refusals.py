@@ -129,7 +129,7 @@ def test_scrub_keeps_request_ids_and_model_names() -> None:
 
 def test_refusals_page_lists_every_code_under_its_kind() -> None:
     page = (ROOT.parent.parent.parent / "docs" / "upstream.md").read_text()
-    listed = {}
+    listed: dict[int, str] = {}
     for line in page.splitlines():
         cells = [cell.strip() for cell in line.split("|")]
         if len(cells) > 3 and cells[1].strip("`") in KINDS.values():
