@@ -14,6 +14,7 @@ from gateway.client.contract import Client, Reply, ReplyStream
 from gateway.core.answer import Completion, Event, Failure, Usage
 from gateway.core.call import Call
 from gateway.core.contracts import Outbound, Upstream
+from gateway.core.promises import find_broken_promise
 from gateway.core.receipt import EndReason
 from gateway.core.routing import EXPECTED_OUTPUT_TOKENS
 from gateway.core.stream import ChoiceReader, cut_at_stop, replay
@@ -67,12 +68,13 @@ class Attempting:
         outbound = self._request(job, call, max_tokens)
         started = self._clock()
         completion = await self._fetch(job, call, outbound, max_tokens)
-        if not isinstance(completion, Failure):
-            self._book(job, self._consumption(job, completion), END_REASONS[completion.finish_reason], started)
-            if call.stop:
-                text, is_hit = cut_at_stop(completion.text, call.stop)
-                return replace(completion, text=text, finish_reason="stop") if is_hit else completion
-        return completion
+        if isinstance(completion, Failure):
+            return completion
+        self._book(job, self._consumption(job, completion), END_REASONS[completion.finish_reason], started)
+        if call.stop:
+            text, is_hit = cut_at_stop(completion.text, call.stop)
+            completion = replace(completion, text=text, finish_reason="stop") if is_hit else completion
+        return find_broken_promise(call, completion) or completion
 
     async def _fetch(self, job: Job, call: Call, outbound: Outbound, max_tokens: int) -> Completion | Failure:
         """One whole answer, not yet booked; a failure is noted in the tally."""
@@ -114,9 +116,7 @@ class Attempting:
             return await self._open_unstreamed(job, call, outcome, max_tokens)
         return outcome
 
-    async def _open_unstreamed(
-        self, job: Job, call: Call, hollow: OpenChoice, max_tokens: int
-    ) -> OpenChoice | Failure:
+    async def _open_unstreamed(self, job: Job, call: Call, hollow: OpenChoice, max_tokens: int) -> OpenChoice | Failure:
         """The stream was billed and brought nothing: the same call without streaming has the text."""
         self.book_stream(job, hollow, "stop")
         job.choices.remove(hollow)
@@ -154,9 +154,11 @@ class Attempting:
         completion = self._completion(Reply(stream.status, stream.headers, body), call, max_tokens)
         return completion if isinstance(completion, Failure) else self._replayed(job, call, completion, started)
 
-    def _replayed(self, job: Job, call: Call, completion: Completion, started: float) -> OpenChoice:
+    def _replayed(self, job: Job, call: Call, completion: Completion, started: float) -> OpenChoice | Failure:
         self._book(job, self._consumption(job, completion), END_REASONS[completion.finish_reason], started)
-        return OpenChoice(0, replay(completion, call.stop), started, is_booked=True)
+        return find_broken_promise(call, completion) or OpenChoice(
+            0, replay(completion, call.stop), started, is_booked=True
+        )
 
     def _request(self, job: Job, call: Call, max_tokens: int) -> Outbound:
         outbound = self._upstream.request(call, job.candidate.model, max_tokens)

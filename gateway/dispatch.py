@@ -165,7 +165,7 @@ class Dispatch:
                 self._health.called_retired(model_id)
             retry = attempts.next(outcome, number, random.random())
             if retry is None:
-                raise error_of(outcome)
+                raise error_of(outcome, job.candidate.model, time.time())
             number = retry.candidate
             await asyncio.sleep(retry.pause)
 
@@ -216,7 +216,7 @@ class Dispatch:
             pending = b""
             for event in events:
                 if isinstance(event, Failure):
-                    raise error_of(event)
+                    raise error_of(event, job.candidate.model, time.time())
                 if isinstance(event, Finish):
                     end = END_REASONS[event.reason or "stop"]
                     self._attempting.book_stream(job, choice, end)

@@ -66,6 +66,11 @@ class Job:
             (b"x-gateway-route", self.plan.route.name.encode()),
             (b"x-gateway-reason", self.candidate.reason.encode()),
         ]
+        refused = next((entry for entry in reversed(self.tally.attempts) if entry.upstream_code is not None), None)
+        if refused is not None:
+            found.append((b"x-gateway-upstream-code", b"%d" % (refused.upstream_code or 0)))
+            request_id = refused.upstream_request_id or ""
+            found.append((b"x-gateway-upstream-request-id", request_id.encode("ascii", "replace")))
         if self.ignored:
             found.append((b"x-gateway-ignored", ", ".join(dict.fromkeys(self.ignored)).encode("ascii", "replace")))
         return found

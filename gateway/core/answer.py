@@ -23,6 +23,7 @@ FailureKind = Literal[
     "rejected",
     "malformed",
     "cut",
+    "unmet",
 ]
 """How an attempt failed; `core.retry` decides by this word and by whether the client has seen a byte."""
 

@@ -16,6 +16,7 @@ GatewayError
 ├── UpstreamError            Workers AI's fault, or the way to it
 │   ├── UpstreamNotAuthorized 502 our credentials were refused; never the caller's 401
 │   ├── UpstreamQuotaUsedUp  429  the account's daily allocation
+│   ├── AnswerUnmet          502  the model did not answer in the form that was asked for
 │   ├── UpstreamOverloaded   503  no capacity anywhere; waiting helps
 │   └── UpstreamFailed       502  it broke, or answered what nobody can read
 └── ServiceError             ours
@@ -172,6 +173,13 @@ class UpstreamQuotaUsedUp(UpstreamError):
     status = 429
     type = "insufficient_quota"
     default_code = "insufficient_quota"
+    should_retry = False
+
+
+class AnswerUnmet(UpstreamError):
+    """Asked twice, the model did not give valid JSON or the call that had to be made; asking on costs money."""
+
+    default_code = "model_output_invalid"
     should_retry = False
 
 

@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from gateway.core.answer import Failure, FailureKind
+from gateway.core.catalog import Model
 from gateway.core.errors import (
+    AnswerUnmet,
     ContextTooLong,
     GatewayError,
     InvalidRequest,
@@ -20,7 +22,7 @@ from gateway.core.errors import (
     UpstreamQuotaUsedUp,
 )
 
-Move = Literal["again", "elsewhere", "stop"]
+Move = Literal["again", "elsewhere", "once", "stop"]
 
 MOVES: Mapping[FailureKind, Move] = {
     # `again`: another model first, the same one after a pause. The request did not run, or ran into nothing.
@@ -33,6 +35,8 @@ MOVES: Mapping[FailureKind, Move] = {
     # `elsewhere`: this model cannot answer this request; another may.
     "retired": "elsewhere",
     "too_long": "elsewhere",
+    # `once`: the model answered, and was paid, but not in the form that was asked for; a second time may do.
+    "unmet": "once",
     # `stop`: it is about the account or the request, so every model would say the same.
     "quota": "stop",
     "rate_limited": "stop",
@@ -42,6 +46,7 @@ MOVES: Mapping[FailureKind, Move] = {
 
 _FIRST_PAUSE = 0.25  # seconds
 _LONGEST_PAUSE = 8.0  # seconds; workers-ai capacity errors clear within 0.5 to 8 s
+_DAY = 86_400  # seconds; the allocation is renewed at 00:00 UTC
 _API_BLOCK = 300.0  # seconds Cloudflare blocks all API calls of a user after the API-wide limit
 
 
@@ -61,12 +66,17 @@ class Attempts:
     limit: int  # attempts allowed in all
     made: int = 0
     excluded: int = 0  # bit set over candidate numbers
+    unmet: int = 0  # answers that were not in the form asked for
 
     def next(self, failure: Failure, candidate: int, jitter: float) -> Retry | None:
         """Where to go after `failure` of `candidate`; None means give up. `jitter` is in [0, 1)."""
         move = MOVES[failure.kind]
         if move == "stop" or self.made >= self.limit:
             return None
+        if move == "once":
+            self.unmet += 1
+            if self.unmet > 1:
+                return None
         if move == "elsewhere":
             self.excluded |= 1 << candidate
         following = self._following(candidate)
@@ -107,7 +117,8 @@ _ERRORS: Mapping[FailureKind, Callable[[Failure], GatewayError]] = {
         f"Workers AI did not answer in time: {failure.message}", retry_after=1.0
     ),
     "quota": lambda failure: UpstreamQuotaUsedUp(
-        "The Cloudflare account has used up its daily free allocation of Workers AI; it is renewed at 00:00 UTC."
+        "The Cloudflare account has used up its daily free allocation of Workers AI; it is renewed at 00:00 UTC.",
+        details={"scope": "account", "kind": "neurons", "window": "day"},
     ),
     "rate_limited": lambda failure: UpstreamOverloaded(
         "Cloudflare is limiting the rate of API calls of this account.", retry_after=failure.retry_after or _API_BLOCK
@@ -116,16 +127,22 @@ _ERRORS: Mapping[FailureKind, Callable[[Failure], GatewayError]] = {
         "Cloudflare refused the gateway's own credentials. Tell whoever runs this gateway; your key is fine."
     ),
     "retired": lambda failure: NotFound(
-        f"The model has been retired by Cloudflare: {failure.message}", code="model_not_found"
+        f"Cloudflare does not serve this model any more: {failure.message}", code="model_not_found"
     ),
     "too_long": _too_long,
     "server_error": _failed("Workers AI failed"),
     "malformed": _failed("Workers AI sent an answer that cannot be read"),
+    "unmet": lambda failure: AnswerUnmet(f"No answer in the form that was asked for: {failure.message}."),
     "cut": _failed("Workers AI closed the connection before its answer was complete"),
     "rejected": lambda failure: InvalidRequest(f"Workers AI refused the request: {failure.message}"),
 }
 
 
-def error_of(failure: Failure) -> GatewayError:
-    """What the client is told when `failure` is final."""
-    return _ERRORS[failure.kind](failure)
+def error_of(failure: Failure, model: Model, now: float) -> GatewayError:
+    """What the client is told when `failure`, last seen from `model`, is final. `now` is unix seconds."""
+    error = _ERRORS[failure.kind](failure)
+    if isinstance(error, UpstreamQuotaUsedUp) and error.details is not None:
+        error.details["resets_at"] = (int(now) // _DAY + 1) * _DAY
+    if failure.kind == "retired" and model.successor:
+        error.message += f" Use `{model.successor}` instead."
+    return error

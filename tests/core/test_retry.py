@@ -7,9 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.core.answer import Failure, FailureKind
+from gateway.core.catalog import Model, Price
 from gateway.core.errors import GatewayError
 from gateway.core.retry import MOVES, Attempts, error_of
 
+MODEL = Model("old", 1000, (Price("p", 0, "page", 1, 1),), successor="new")
 KINDS: tuple[FailureKind, ...] = typing.get_args(FailureKind)
 
 
@@ -95,16 +97,33 @@ def test_next_over_any_failures_ends_within_the_limit(
         ("rejected", 400, None, None),
         ("malformed", 502, "server_error", None),
         ("cut", 502, "server_error", None),
+        ("unmet", 502, "model_output_invalid", False),
     ],
 )
 def test_error_of_each_kind_has_the_promised_status_and_code(
     kind: FailureKind, status: int, code: str | None, should_retry: bool | None
 ) -> None:
-    error = error_of(Failure(kind, "why"))
+    error = error_of(Failure(kind, "why"), MODEL, 0)
     assert isinstance(error, GatewayError)
     assert (error.status, error.code, error.should_retry) == (status, code, should_retry)
 
 
 def test_error_of_too_long_names_the_window_the_upstream_named() -> None:
-    error = error_of(Failure("too_long", "why", limit_tokens=7968))
+    error = error_of(Failure("too_long", "why", limit_tokens=7968), MODEL, 0)
     assert error.message.startswith("This model's maximum context length is 7968 tokens. ")
+
+
+def test_error_of_quota_says_when_the_day_ends() -> None:
+    error = error_of(Failure("quota", "why"), MODEL, 86_400 * 3 + 5.5)
+    assert error.details == {"scope": "account", "kind": "neurons", "window": "day", "resets_at": 86_400 * 4}
+
+
+def test_error_of_a_retired_model_names_its_successor() -> None:
+    assert error_of(Failure("retired", "gone"), MODEL, 0).message.endswith("Use `new` instead.")
+
+
+def test_next_after_an_answer_in_the_wrong_form_tries_once() -> None:
+    attempts = Attempts(count=3, limit=9, made=1)
+    assert attempts.next(Failure("unmet", "x"), 0, 0.5) is not None
+    attempts.made = 2
+    assert attempts.next(Failure("unmet", "x"), 1, 0.5) is None

@@ -31,7 +31,10 @@ def error_of(answer: httpx2.Response) -> tuple[int, str, str | None, str | None]
         ({"model": "auto", "messages": []}, (400, "empty_array", "messages")),
         ({"model": "auto", "messages": "hello"}, (400, "invalid_type", "messages")),
         ({"model": "auto", "messages": [{"role": "user", "content": 3}]}, (400, "invalid_type", "messages[0].content")),
-        ({"model": "auto", "messages": [{"role": "robot", "content": "x"}]}, (400, "invalid_value", "messages[0].role")),
+        (
+            {"model": "auto", "messages": [{"role": "robot", "content": "x"}]},
+            (400, "invalid_value", "messages[0].role"),
+        ),
         ({"model": "auto", "messages": HELLO, "temperature": 9}, (400, "decimal_above_max_value", "temperature")),
         ({"model": "auto", "messages": HELLO, "max_tokens": 0}, (400, "integer_below_min_value", "max_tokens")),
         ({"model": "auto", "messages": HELLO, "logprobs": True}, (400, "unsupported_parameter", "logprobs")),
@@ -113,6 +116,7 @@ def test_upstream_refusing_our_token_is_never_the_users_401(product: GatewayProc
     answer = product.chat({"model": "auto", "messages": [{"role": "user", "content": "hi [[sim: error=10000]]"}]})
     assert error_of(answer)[0::2] == (502, "upstream_not_authorized")
     assert answer.headers["x-should-retry"] == "false"
+    assert answer.headers["x-gateway-upstream-code"] == "10000"
     row = product.row(answer.headers["x-request-id"])
     assert (row["end_reason"], row["status"], row["cost_nano"]) == ("failed", 502, 0)
 

@@ -49,7 +49,10 @@ def test_storm_of_64_clients_on_one_cent_never_overspends(product: GatewayProces
 
 def test_grant_is_what_is_left_down_to_the_least_output(product: GatewayProcess) -> None:
     _, key = product.make_key("nearly empty", limit_cents=1)
-    body = {"model": BODY["model"], "messages": [{"role": "user", "content": "Tell me everything [[sim: tokens=31000]]"}]}
+    body = {
+        "model": BODY["model"],
+        "messages": [{"role": "user", "content": "Tell me everything [[sim: tokens=31000]]"}],
+    }
     first = product.chat(body | {"max_tokens": 31_000}, key)
     assert first.status_code == 200
     # 31,000 output tokens would cost 8.9 million nano-dollars: they fit once.

@@ -23,7 +23,7 @@ def upstream() -> Iterator[Simulator]:
 
 
 def chat_and_kill(product: GatewayProcess, store: ThrowAwayStore | None, stream: bool) -> str:
-    """One answer read by a bare socket, so that nothing lies between its last byte and the SIGKILLs. The request's id."""
+    """One answer read by a bare socket, and SIGKILLs right behind its last byte. The id of the request."""
     host, port = product.origin.removeprefix("http://").split(":")
     body: dict[str, Any] = {"model": "auto", "stream": stream, "messages": [{"role": "user", "content": "Count to 9"}]}
     data = json.dumps(body).encode()
@@ -31,7 +31,8 @@ def chat_and_kill(product: GatewayProcess, store: ThrowAwayStore | None, stream:
     with socket.create_connection((host, int(port)), timeout=20) as connection:
         connection.sendall(
             f"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {product.key}\r\n"
-            f"content-length: {len(data)}\r\n\r\n".encode() + data
+            f"content-length: {len(data)}\r\n\r\n".encode()
+            + data
         )
         seen = b""
         while (b"[DONE]" if stream else b'"service_tier"') not in seen:
@@ -95,7 +96,8 @@ def test_kill_of_a_worker_mid_stream_leaves_an_estimated_row_within_its_hold(
         with socket.create_connection((host, int(port)), timeout=20) as connection:
             connection.sendall(
                 f"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {product.key}\r\n"
-                f"content-length: {len(data)}\r\n\r\n".encode() + data
+                f"content-length: {len(data)}\r\n\r\n".encode()
+                + data
             )
             seen = b""
             while seen.count(b"data: ") < 4:

@@ -74,7 +74,8 @@ def test_leaving_before_the_first_token_books_the_prompt(product: GatewayProcess
     with socket.create_connection((host, int(port)), timeout=20) as connection:
         connection.sendall(
             f"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {product.key}\r\n"
-            f"content-length: {len(data)}\r\n\r\n".encode() + data
+            f"content-length: {len(data)}\r\n\r\n".encode()
+            + data
         )
         deadline = time.monotonic() + 15
         while not any(call.tag == "early" for call in list(upstream.record.running.values())):

@@ -35,8 +35,9 @@ _encode = msgspec.json.Encoder().encode
 
 def request(call: Call, model: Model, max_tokens: int) -> Outbound:
     """The request that answers `call` with `model`; `max_tokens` is what was granted."""
-    # Structured output is validated before anybody sees it, and the upstream refuses to stream it (5023).
-    streams = call.stream and call.response_format is None
+    # What was promised about the answer's form is judged before anybody sees it; JSON mode would not stream (5023).
+    must_call = call.tool_choice.mode == "required" and bool(call.tools)
+    streams = call.stream and call.response_format is None and not must_call
     is_native = _has_native_json(model)
     body = _input(call, model, describe_format=not is_native)
     sampling, changed = _sampling(call, model)

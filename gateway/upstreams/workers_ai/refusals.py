@@ -47,9 +47,9 @@ KINDS: Final[dict[int, FailureKind]] = {
     5018: "not_authorized",
     5019: "rejected",
     5021: "too_long",
-    5023: "rejected",
-    5024: "rejected",
-    5025: "rejected",
+    5023: "unmet",  # JSON that this model cannot be made to give: another one may
+    5024: "unmet",
+    5025: "unmet",
     5028: "retired",
     5035: "not_authorized",
     7000: "rejected",

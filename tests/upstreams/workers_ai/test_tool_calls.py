@@ -4,9 +4,9 @@ from msgspec import Raw
 from support.upstream_cases import MINTED
 
 from gateway.core.answer import ToolCall, ToolDelta
-from gateway.core.call import Call, Message, Tool, ToolChoice
+from gateway.core.call import Call, Message, Tool
 from gateway.upstreams.workers_ai.shapes import CallPiece, FunctionPiece
-from gateway.upstreams.workers_ai.tool_calls import CallAssembly, CallIds, offers
+from gateway.upstreams.workers_ai.tool_calls import CallAssembly, CallIds
 
 TOOLS = (Tool("f", "", {"properties": {"a": {}}}), Tool("g", "", {"properties": None}))
 CALL = Call("chat", "auto", (Message("user", "hi"),), tools=TOOLS)
