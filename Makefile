@@ -29,9 +29,9 @@ bench:
 
 lint:
 	@$(ENVIRONMENT) test
-	.venv/bin/ruff check .
-	.venv/bin/ruff format --check .
-	.venv/bin/mypy
+	@status=0; \
+	for check in "ruff check ." "ruff format --check ." "mypy"; do echo "$$check"; .venv/bin/$$check || status=1; done; \
+	exit $$status
 
 lock:
 	@$(ENVIRONMENT) test
