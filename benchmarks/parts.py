@@ -18,7 +18,7 @@ from gateway.core.contracts import Answer
 from gateway.core.routing import Facts, plan
 from gateway.core.sse import SseParser
 from gateway.core.stream import ChoiceReader
-from gateway.core.templates import count_prompts
+from gateway.core.templates import count_prompts, texts_to_count
 from gateway.ledger.spool import create_spool
 from gateway.surfaces.chat import CHAT
 from gateway.tokenizer import VocabularyTokenizer, estimate_tokens, load_tokenizer
@@ -108,14 +108,14 @@ def _request_parts() -> Iterator[tuple[str, Callable[[], object]]]:
     workers_ai = UPSTREAMS["workers_ai"]
     call = CHAT.parse(msgspec.json.decode(_REQUEST))
     tokenizer = load_tokenizer()
-    prompts = count_prompts(call, tokenizer.count)
+    prompts = count_prompts(call, texts_to_count(call), tokenizer.count)
     facts = Facts(time.time(), prompts, 1_000, 960)
     candidate = plan(call, catalog, facts).candidates[0]
     completion = Completion(_SENTENCE * 5, (), "stop", Usage(200, 61))
     answer = Answer("chatcmpl-1", 1_791_402_526, candidate.model.id, (completion,), Usage(200, 61))
     yield "JSON: decode a request of 1 KB", lambda: msgspec.json.decode(_REQUEST)
     yield "chat: parse it, decoded", lambda: CHAT.parse(msgspec.json.decode(_REQUEST))
-    yield "templates: count its prompt, text known", lambda: count_prompts(call, tokenizer.count)
+    yield "templates: count its prompt, text known", lambda: count_prompts(call, texts_to_count(call), tokenizer.count)
     yield "routing: plan it", lambda: plan(call, catalog, facts)
     yield "Workers AI: build the upstream request", lambda: workers_ai.request(call, candidate.model, 256)
     yield "Workers AI: read a whole answer", lambda: workers_ai.completion(200, {}, _REPLY, call, 256)

@@ -7,6 +7,7 @@ measured with all of that on.
 import contextlib
 import json
 import os
+import secrets
 import shutil
 import time
 from collections.abc import Callable, Iterator
@@ -28,24 +29,26 @@ def litellm(folder: Path, upstream: Upstream) -> Iterator[Target]:
     port = free_port()
     parameters = {
         "model": f"cloudflare/{_MODEL}",
-        "api_base": f"{upstream.base_url}/accounts/{ACCOUNT}/ai/run/",
+        "api_base": f"{upstream.base_url}/accounts/{ACCOUNT}/ai/v1",
         "api_key": "benchmark",
     }
+    key = f"sk-{secrets.token_hex(32)}"  # it refuses to start without one; there is still no key database
     configuration = {
         "model_list": [{"model_name": "llama", "litellm_params": parameters}],
         "litellm_settings": {"telemetry": False, "callbacks": [], "num_retries": 0},
-        "general_settings": {"disable_spend_logs": True},
+        "general_settings": {"master_key": key, "disable_spend_logs": True},
     }
     file = folder / "config.yaml"
     file.write_text(json.dumps(configuration))
     environ = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
     environ |= {"LITELLM_LOCAL_MODEL_COST_MAP": "True", "CLOUDFLARE_ACCOUNT_ID": ACCOUNT, "LITELLM_LOG": "ERROR"}
+    environ |= {"HF_HUB_OFFLINE": "1"}  # else its token counter asks huggingface.co during each request
     log = folder / "output.log"
     started = time.monotonic()
     command = [program, "--config", str(file), "--port", str(port), "--host", "127.0.0.1", "--num_workers", "1"]
     with running(command, log=log, environ=environ) as pid:
         wait_until_ready(f"http://127.0.0.1:{port}/health/liveliness", pid, log)
-        yield Target("litellm", pid, port, "sk-none", "llama", cold_start=time.monotonic() - started)
+        yield Target("litellm", pid, port, key, "llama", cold_start=time.monotonic() - started)
 
 
 @contextlib.contextmanager

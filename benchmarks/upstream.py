@@ -1,7 +1,8 @@
 """A compiled fake of the Workers AI run endpoint: nginx with Lua, so that the upstream is never the bottleneck.
 
 It answers like the real one (envelope with usage; streams of variant B for most models, of variant E for `-fast`). The
-prompt says how: `[delay=MS chunks=N pace=MS]` anywhere in the body, each part optional.
+prompt says how: `[delay=MS chunks=N pace=MS]` anywhere in the body, each part optional. Peers that use Cloudflare's
+OpenAI-compatible endpoint, `…/ai/v1/chat/completions`, find that, too.
 """
 
 import contextlib
@@ -55,6 +56,10 @@ text = table.concat(text)
 local whole = '{"result":{"response":"' .. text .. '","tool_calls":[],' .. usage:format(200, 61, 261)
   .. '},"success":true,"errors":[],"messages":[]}'
 
+local compatible = '{"id":"1","object":"chat.completion","created":1791402526,"model":"llama","choices":[{"index":0,'
+  .. '"finish_reason":"stop","message":{"role":"assistant","content":"' .. text .. '"}}],'
+  .. usage:format(200, 61, 261) .. '}'
+
 local function event(fast, i)
   local word, pad = words[i % 8 + 1], ("abcdefghijklmnopqrstuvwxyz0123456789"):sub(1, 8 + i % 28)
   if not fast then
@@ -66,10 +71,11 @@ local function event(fast, i)
     .. usage:format(i == 1 and 200 or 0, 1, i == 1 and 201 or 1) .. '}\n\n'
 end
 
-local function tail(fast, chunks)
+local function tail(fast, chunks, openai)
   local finish = fast and 'data: {"choices":[{"delta":{},"finish_reason":"stop","index":0}],'
     .. '"object":"chat.completion.chunk"}\n\n' or 'data: {"response":""}\n\n'
-  return finish .. 'data: {"response":"",' .. usage:format(200, chunks + 1, chunks + 201) .. '}\n\ndata: [DONE]\n\n'
+  local last = openai and 'data: {"choices":[],"object":"chat.completion.chunk",' or 'data: {"response":"",'
+  return finish .. last .. usage:format(200, chunks + 1, chunks + 201) .. '}\n\ndata: [DONE]\n\n'
 end
 
 function M.run()
@@ -78,22 +84,23 @@ function M.run()
   local delay = tonumber(body:match("%[[^%]]*delay=(%d+)"))
   if delay then ngx.sleep(delay / 1000) end
   ngx.header["cf-ai-neurons"] = "1.98"
-  if not body:find('"stream":true', 1, true) then
+  local openai = ngx.var.uri:sub(-17) == "/chat/completions"
+  if not body:find('"stream":%s*true') then
     ngx.header.content_type = "application/json"
-    ngx.header.content_length = #whole
-    ngx.print(whole)
+    ngx.header.content_length = openai and #compatible or #whole
+    ngx.print(openai and compatible or whole)
     return
   end
   local chunks = tonumber(body:match("%[[^%]]*chunks=(%d+)")) or 20
   local pace = (tonumber(body:match("%[[^%]]*pace=(%d+)")) or 0) / 1000
-  local fast = ngx.var.uri:sub(-5) == "-fast"
+  local fast = openai or ngx.var.uri:sub(-5) == "-fast"
   ngx.header.content_type = "text/event-stream"
   for i = 1, chunks do
     ngx.print(event(fast, i))
     ngx.flush(true)
     if pace > 0 then ngx.sleep(pace) end
   end
-  ngx.print(tail(fast, chunks))
+  ngx.print(tail(fast, chunks, openai))
 end
 
 return M
