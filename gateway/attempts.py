@@ -80,7 +80,7 @@ class Attempting:
         """One whole answer, not yet booked; a failure is noted in the tally."""
         started = self._clock()
         try:
-            reply = await self._client.fetch(outbound.path, outbound.body, job.deadline)
+            reply = await self._client.fetch(outbound.path, outbound.body, job.deadline, job.affinity)
         except asyncio.CancelledError:
             # The upstream may have generated all of it; nobody will ever say. An expectation is booked.
             self._book_expected(job, min(max_tokens, EXPECTED_OUTPUT_TOKENS), started)
@@ -100,7 +100,7 @@ class Attempting:
             return completion if isinstance(completion, Failure) else self._replayed(job, call, completion, started)
         deadline = min(job.deadline, started + self._first_byte_seconds)
         try:
-            stream = await self._client.open(outbound.path, outbound.body, deadline)
+            stream = await self._client.open(outbound.path, outbound.body, deadline, job.affinity)
         except asyncio.CancelledError:
             self._book_expected(job, 0, started)
             raise

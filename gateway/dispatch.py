@@ -19,6 +19,7 @@ from gateway.attempts import Attempting
 from gateway.choice import OpenChoice
 from gateway.config.settings import Settings
 from gateway.core import routing
+from gateway.core.affinity import session_affinity
 from gateway.core.answer import Completion, Event, Failure, Finish, Usage
 from gateway.core.call import Call
 from gateway.core.contracts import Answer, Surface
@@ -142,6 +143,7 @@ class Dispatch:
             plan=plan,
             candidate=first,
             price=first.model.price_at(time.time()),
+            affinity=session_affinity(identity.key.id, call),
             ignored=call.ignored,
         )
 

@@ -15,6 +15,9 @@ from gateway.config.settings import UpstreamSettings
 MAX_REPLY_BYTES = 32 * 1024 * 1024
 """The largest answer `fetch` and `get` take in. A full window of text is under 1 MiB; JSON escapes make it 6."""
 
+AFFINITY_HEADER = "x-session-affinity"
+"""Pins a conversation to the instance that has its prefix cached, for models that cache one."""
+
 IDLE_SECONDS = 50.0
 """How long an idle connection is kept. Shorter than the 75 s after which common servers close theirs, so that a call
 rarely meets a connection that is being closed: such a call may have been billed and cannot be repeated safely."""

@@ -36,11 +36,14 @@ class Client(Protocol):
 
     name: str
 
-    async def fetch(self, path: str, body: bytes, deadline: float) -> Reply | Failure:
-        """POST and read the whole answer. `deadline` is loop time (monotonic seconds) for all of it."""
+    async def fetch(self, path: str, body: bytes, deadline: float, affinity: str = "") -> Reply | Failure:
+        """POST and read the whole answer. `deadline` is loop time (monotonic seconds) for all of it.
+
+        `affinity` goes out as `x-session-affinity`, if there is one.
+        """
         ...
 
-    async def open(self, path: str, body: bytes, deadline: float) -> ReplyStream | Failure:
+    async def open(self, path: str, body: bytes, deadline: float, affinity: str = "") -> ReplyStream | Failure:
         """POST and return when the headers are there, without reading ahead. `deadline` is for the headers."""
         ...
 

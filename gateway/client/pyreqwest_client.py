@@ -12,6 +12,7 @@ import asyncio
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
 
+from pyreqwest.client import Client as HttpClient
 from pyreqwest.client import ClientBuilder
 from pyreqwest.exceptions import (
     DecodeError,
@@ -26,7 +27,7 @@ from pyreqwest.proxy import ProxyBuilder
 from pyreqwest.request import RequestBuilder, StreamRequest
 from pyreqwest.response import Response
 
-from gateway.client.account import IDLE_SECONDS, MAX_REPLY_BYTES, Account
+from gateway.client.account import AFFINITY_HEADER, IDLE_SECONDS, MAX_REPLY_BYTES, Account
 from gateway.client.contract import Client, Reply, ReplyStream
 from gateway.client.stall import StallWatch
 from gateway.core.answer import Failure
@@ -118,15 +119,16 @@ class PyreqwestClient:
         self._streamed = _configure(account).read_timeout(limit).build()
         self._urls: dict[str, Url] = {}
 
-    async def fetch(self, path: str, body: bytes, deadline: float) -> Reply | Failure:
-        return await _complete(self._whole.post(self._url(path)).body_bytes(body), deadline)
+    async def fetch(self, path: str, body: bytes, deadline: float, affinity: str = "") -> Reply | Failure:
+        return await _complete(self._post(self._whole, path, body, affinity), deadline)
 
     async def get(self, path: str, deadline: float) -> Reply | Failure:
         return await _complete(self._whole.get(self._url(path)), deadline)
 
-    async def open(self, path: str, body: bytes, deadline: float) -> ReplyStream | Failure:
+    async def open(self, path: str, body: bytes, deadline: float, affinity: str = "") -> ReplyStream | Failure:
         # Without the zero the library reads 64 KiB before it lets go of the headers: a stream would come in one lump.
-        request = self._streamed.post(self._url(path)).body_bytes(body).streamed_read_buffer_limit(0).build_streamed()
+        builder = self._post(self._streamed, path, body, affinity)
+        request = builder.streamed_read_buffer_limit(0).build_streamed()
         try:
             async with asyncio.timeout_at(deadline):
                 response = await request.__aenter__()
@@ -139,6 +141,10 @@ class PyreqwestClient:
     async def close(self) -> None:
         await self._whole.close()
         await self._streamed.close()
+
+    def _post(self, client: HttpClient, path: str, body: bytes, affinity: str) -> RequestBuilder:
+        builder = client.post(self._url(path)).body_bytes(body)
+        return builder.header(AFFINITY_HEADER, affinity) if affinity else builder
 
     def _url(self, path: str) -> Url:
         """A parsed URL per path; paths are few, so parsing each time (0.6 µs) would be waste."""
