@@ -32,7 +32,12 @@ class ReplyStream(Protocol):
 
 
 class Client(Protocol):
-    """Speaks HTTP to the upstream's account URL. Paths are appended to it as they are (`@` and slashes raw)."""
+    """Speaks HTTP to the upstream's account URL. Paths are appended to it as they are (`@` and slashes raw).
+
+    Nothing is retried. `Failure("connect")` means that no byte of the request was sent; every other kind may have been
+    billed. A cancelled call gives its task back at once; its connection is closed at once where the headers were there,
+    else when they come or their time is up, at the latest.
+    """
 
     name: str
 
