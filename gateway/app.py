@@ -70,6 +70,7 @@ class Gateway:
         # Usually the store is there at once; if not, the worker serves refusals meanwhile and says why.
         await asyncio.wait([opening], timeout=_LONGEST_PAUSE)
         self._tasks = [opening, asyncio.create_task(self._report_forever())]
+        self._tasks.append(asyncio.create_task(self._dispatch.heartbeat.run()))
         await send({"type": "lifespan.startup.complete"})
         await receive()
         await self._close()

@@ -14,6 +14,7 @@ from gateway.client.contract import Client, Reply, ReplyStream
 from gateway.core.answer import Completion, Event, Failure, Usage
 from gateway.core.call import Call
 from gateway.core.contracts import Outbound, Upstream
+from gateway.core.errors import InvalidRequest
 from gateway.core.promises import find_broken_promise
 from gateway.core.receipt import EndReason
 from gateway.core.routing import EXPECTED_OUTPUT_TOKENS
@@ -162,8 +163,14 @@ class Attempting:
 
     def _request(self, job: Job, call: Call, max_tokens: int) -> Outbound:
         outbound = self._upstream.request(call, job.candidate.model, max_tokens)
-        if outbound.ignored:
-            job.ignored += outbound.ignored
+        if outbound.ignored and job.refuses_clamping:
+            name, model_id = outbound.ignored[0], job.candidate.model.id
+            raise InvalidRequest(
+                f"Unsupported value: '{name}' is out of the range that {model_id} takes.",
+                param=name,
+                code="unsupported_value",
+            )
+        job.ignored += outbound.ignored
         return outbound
 
     def _note(self, job: Job, outcome: object, started: float) -> None:

@@ -29,6 +29,7 @@ from gateway.core.records import Identity
 from gateway.core.retry import Attempts, error_of
 from gateway.core.templates import count_prompts, texts_to_count
 from gateway.fleet.health import ModelHealth
+from gateway.heartbeat import Heartbeat
 from gateway.job import END_REASONS, Job, Request
 from gateway.keys import Keyring, redact
 from gateway.ledger.contract import Held, HoldRequest, Ledger, Refused, Stale
@@ -38,6 +39,9 @@ from gateway.relay import JSON_TYPE, SSE_HEADERS, ClientGone, Exchange, Receive,
 from gateway.tokenizer import Tokenizer
 
 T = TypeVar("T")
+
+Perform = Callable[[Job, int], Awaitable[list[T] | Failure]]
+"""One attempt of a job with so many output tokens: its choices, or why there are none."""
 
 _log = logging.getLogger("gateway.dispatch")
 _decode = msgspec.json.Decoder().decode
@@ -70,6 +74,7 @@ class Dispatch:
 
     def __init__(self, snapshot: Settings, upstream_name: str, collaborators: Collaborators) -> None:
         self.snapshot = snapshot
+        self.heartbeat = Heartbeat(snapshot.chat.heartbeat_seconds)
         self._upstream_name = upstream_name
         self._keyring = collaborators.keyring
         self._ledger = collaborators.ledger
@@ -96,6 +101,7 @@ class Dispatch:
             await self._refuse(request, InternalError(_OWN_FAULT))
         finally:
             exchange.close()
+            self.heartbeat.leave(exchange)
             if request.job is not None:
                 await self._conclude(request.job)
 
@@ -105,12 +111,28 @@ class Dispatch:
         body = await exchange.read_body(request.snapshot.server.max_body_bytes)
         exchange.watch(_current_task())
         call = request.surface.parse(_read_json(body))
+        _limit_choices(call, request.snapshot.chat.max_choices)
         plan = routing.plan(call, request.snapshot.catalog, await self._facts(call))
         job = request.job = self._job(request, identity, call, plan)
         if call.stream:
-            await self._relay(request, job, await self._attempt(job, self._attempting.open))
+            await self._relay(request, job, await self._open(request, job))
         else:
-            await self._respond(request, job, await self._attempt(job, self._attempting.complete))
+            await self._respond(request, job, await self._attempt(request, job, self._attempting.complete))
+
+    async def _open(self, request: Request, job: Job) -> list[OpenChoice]:
+        """The choices with their first events; where the configuration says so, the stream begins before they come."""
+        patience = request.snapshot.chat.commit_after_seconds
+        if not patience:
+            return await self._attempt(request, job, self._attempting.open)
+        opening = asyncio.ensure_future(self._attempt(request, job, self._attempting.open))
+        try:
+            await asyncio.wait({opening}, timeout=patience)
+            if not opening.done():
+                await request.exchange.write(await self._commit(request, job))
+            return await opening
+        finally:
+            opening.cancel()
+            await asyncio.gather(opening, return_exceptions=True)
 
     async def _identify(self, exchange: Exchange) -> Identity:
         token = bearer_token(exchange.scope)
@@ -143,11 +165,12 @@ class Dispatch:
             plan=plan,
             candidate=first,
             price=first.model.price_at(time.time()),
+            refuses_clamping=request.snapshot.chat.out_of_range == "refuse",
             affinity=session_affinity(identity.key.id, call),
             ignored=call.ignored,
         )
 
-    async def _attempt(self, job: Job, perform: Callable[[Job, int], Awaitable[list[T] | Failure]]) -> list[T]:
+    async def _attempt(self, request: Request, job: Job, perform: Perform[T]) -> list[T]:
         """Hold, attempt, and on failure fall back, until a candidate answers or the table says that none will."""
         if not self._ledger.has_room():
             raise StoreAway("The gateway cannot write receipts now, so nothing may be spent.", retry_after=5.0)
@@ -166,10 +189,12 @@ class Dispatch:
             if outcome.kind == "retired":
                 self._health.called_retired(model_id)
             retry = attempts.next(outcome, number, random.random())
-            if retry is None:
+            if retry is None or request.exchange.is_committed:
                 raise error_of(outcome, job.candidate.model, time.time())
             number = retry.candidate
             await asyncio.sleep(retry.pause)
+            if request.exchange.is_committed:
+                raise error_of(outcome, job.candidate.model, time.time())
 
     async def _hold(self, job: Job) -> int:
         """Claim the candidate's worst case, or restate the claim for it. Returns the max_tokens granted per choice."""
@@ -205,12 +230,11 @@ class Dispatch:
     async def _relay(self, request: Request, job: Job, choices: list[OpenChoice]) -> None:
         """A streamed answer: commit, then one write per network read; the receipt is on disk before the last bytes."""
         exchange = request.exchange
-        model_id = job.candidate.model.id
-        encoder = job.encoder = request.surface.stream(job.call, _answer_id(request), int(time.time()), model_id)
-        job.status = 200
+        pending = b"" if exchange.is_committed else await self._commit(request, job)
+        encoder = job.encoder
+        if encoder is None:
+            raise AssertionError("a stream that was committed has an encoder")
         job.first_byte = time.monotonic()
-        await exchange.start(200, [*SSE_HEADERS, *request.headers(job.first_byte)])
-        pending = encoder.start()
         end: EndReason = "stop"
         async for choice, events in _arrivals(choices):
             if pending:
@@ -225,11 +249,22 @@ class Dispatch:
                     pending += encoder.finish(choice.index, event.reason or "stop")
                 elif not isinstance(event, Usage):
                     pending += encoder.delta(choice.index, event)
+        self.heartbeat.leave(exchange)
         self._settle(job, end, 200)
         await exchange.finish(pending + encoder.end(job.tally.usage()))
 
+    async def _commit(self, request: Request, job: Job) -> bytes:
+        """Status and headers out; from here on nothing is retried. Returns how the body begins."""
+        model_id = job.candidate.model.id
+        job.encoder = request.surface.stream(job.call, _answer_id(request), int(time.time()), model_id)
+        job.status = 200
+        await request.exchange.start(200, [*SSE_HEADERS, *request.headers(time.monotonic())])
+        self.heartbeat.join(request.exchange)
+        return job.encoder.start()
+
     async def _refuse(self, request: Request, error: GatewayError) -> None:
         """Tell the client, in the way its answer has begun, after whatever is owed was settled."""
+        self.heartbeat.leave(request.exchange)
         request.exchange.close()
         job = request.job
         if job is not None:
@@ -317,6 +352,15 @@ def _current_task() -> "asyncio.Task[Any]":  # Any: what the server's task retur
     if task is None:
         raise AssertionError("a request is always served by a task")
     return task
+
+
+def _limit_choices(call: Call, most: int) -> None:
+    if call.n > most:
+        raise InvalidRequest(
+            f"Invalid 'n': integer above maximum value. Expected a value <= {most}, but got {call.n} instead.",
+            param="n",
+            code="integer_above_max_value",
+        )
 
 
 def _read_json(body: bytes) -> object:

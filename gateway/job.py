@@ -43,6 +43,7 @@ class Job:
     plan: Plan
     candidate: Candidate  # being attempted, or the one that answered
     price: Price  # of the candidate, in force when it was held
+    refuses_clamping: bool = False  # `chat.out_of_range: refuse`
     affinity: str = ""  # the conversation's word for the upstream
     held: Held | None = None
     is_owed: bool = False  # a hold is open: it must be settled or released before the job ends

@@ -41,6 +41,8 @@ class Exchange:
         self.scope = scope
         self.is_committed = False
         self.is_gone = False
+        self.is_writing = False
+        self.writes = 0  # pieces of the body so far
         self._receive = receive
         self._send = send
         self._watcher: asyncio.Task[None] | None = None
@@ -92,7 +94,10 @@ class Exchange:
 
     async def write(self, body: bytes) -> None:
         """A piece of the body; waits while the client reads slowly."""
+        self.writes += 1
+        self.is_writing = True
         await self._send({"type": "http.response.body", "body": body, "more_body": True})
+        self.is_writing = False
 
     async def finish(self, body: bytes = b"") -> None:
         """The last piece, in one flush with the end of the body."""

@@ -12,7 +12,7 @@ from gateway.config.kinds import Value
 from gateway.config.models import CatalogBuild
 from gateway.config.problems import ConfigErrors
 from gateway.config.schema import ROOT
-from gateway.config.settings import MetricsSettings, ServerSettings, Settings, StoreSettings
+from gateway.config.settings import ChatSettings, MetricsSettings, ServerSettings, Settings, StoreSettings
 from gateway.config.upstream import upstream_settings
 
 
@@ -42,6 +42,7 @@ def load(
         server=ServerSettings(**values.get("server", {})),
         upstream=upstream_settings(values.get("upstream", {}), reading, demo=demo),
         store=store,
+        chat=ChatSettings(**values.get("chat", {})),
         metrics=MetricsSettings(**values.get("metrics", {})),
         data_dir=data_dir / "demo" if demo else data_dir,
         admin_key=admin_key,

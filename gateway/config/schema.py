@@ -22,13 +22,14 @@ from gateway.config.kinds import (
     text,
     usd_per_mtok,
 )
-from gateway.config.settings import MetricsSettings, ServerSettings, StoreSettings, UpstreamSettings
+from gateway.config.settings import ChatSettings, MetricsSettings, ServerSettings, StoreSettings, UpstreamSettings
 from gateway.core.catalog import Capability, Model, Route, Template
 from gateway.core.routing import POLICIES
 
 _SERVER: Final = ServerSettings()
 _UPSTREAM: Final = UpstreamSettings()
 _STORE: Final = StoreSettings()
+_CHAT: Final = ChatSettings()
 _SHOWN_MODEL: Final = Model("", 0, ())
 _SHOWN_ROUTE: Final = Route("", ())
 
@@ -149,6 +150,27 @@ STORE: Final = Section(
             text("1 to 64 printable characters without blanks and braces", r"[!-z|~]{1,64}"),
             "Every key in the store starts with this.",
             _STORE.prefix,
+        ),
+    )
+)
+
+CHAT: Final = Section(
+    (
+        Key(
+            "out_of_range",
+            choice(("clamp", "refuse")),
+            "A parameter the chosen model does not take as it is (a negative penalty, top_p 0): `clamp` moves it to "
+            "the bound and names it in `x-gateway-ignored`, `refuse` answers 400.",
+            _CHAT.out_of_range,
+        ),
+        Key("max_choices", integer(1, 128), "Largest `n`; each choice is an upstream call.", str(_CHAT.max_choices)),
+        _seconds("heartbeat_seconds", "Silence in a stream after which a comment is sent", _CHAT.heartbeat_seconds),
+        Key(
+            "commit_after_seconds",
+            number(0, MAX_SECONDS),
+            "Begin a stream after so many seconds without an upstream event, so that heartbeats can be sent; from "
+            "then on errors arrive inside the stream and nothing is retried. 0 never does.",
+            f"{_CHAT.commit_after_seconds:g}",
         ),
     )
 )
@@ -279,6 +301,7 @@ ROOT: Final = Section(
             "generated below data_dir",
             has_file=True,
         ),
+        Key("chat", CHAT, "Chat completions."),
         Key("metrics", METRICS, "Prometheus."),
         Key("tokenizer", TOKENIZER, "Exact token counts."),
         *_CATALOG_KEYS,

@@ -36,6 +36,16 @@ class UpstreamSettings:
 
 
 @dataclass(slots=True, frozen=True)
+class ChatSettings:
+    """How chat requests are treated. Seconds; `commit_after_seconds` 0 waits for the upstream's first event."""
+
+    out_of_range: Literal["clamp", "refuse"] = "clamp"
+    max_choices: int = 8
+    heartbeat_seconds: float = 15.0
+    commit_after_seconds: float = 0.0
+
+
+@dataclass(slots=True, frozen=True)
 class StoreSettings:
     """`url` is `embedded`, `redis://…`, `rediss://…` or `unix://…`; every key starts with `prefix`."""
 
@@ -61,5 +71,6 @@ class Settings:
     data_dir: Path  # absolute
     admin_key: str = field(repr=False)  # empty: generated into data_dir (embedded store only)
     catalog: Catalog
+    chat: ChatSettings = field(default_factory=ChatSettings)
     tokenizer_path: Path | None = None
     is_demo: bool = False

@@ -1,4 +1,4 @@
-"""Which conversation a call belongs to, as an opaque word the upstream may pin to an instance that has its prefix cached.
+"""Which conversation a call belongs to: an opaque word by which the upstream may keep it where its prefix is cached.
 
 Derived from the key and the first turns, which stay the same while a conversation grows. Nothing of them can be read
 back from it, and two keys never share one.

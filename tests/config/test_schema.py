@@ -9,6 +9,7 @@ import yaml
 
 from gateway.config.kinds import Section
 from gateway.config.schema import (
+    CHAT,
     METRICS,
     MODEL,
     PARAMETERS,
@@ -20,7 +21,7 @@ from gateway.config.schema import (
     described_keys,
     json_schema,
 )
-from gateway.config.settings import MetricsSettings, ServerSettings, StoreSettings, UpstreamSettings
+from gateway.config.settings import ChatSettings, MetricsSettings, ServerSettings, StoreSettings, UpstreamSettings
 from gateway.core.call import Sampling
 from gateway.core.catalog import Model, Route
 
@@ -30,7 +31,13 @@ EXAMPLE = Path(__file__).parents[2] / "config.example.yaml"
 
 @pytest.mark.parametrize(
     ("section", "settings"),
-    [(SERVER, ServerSettings), (UPSTREAM, UpstreamSettings), (STORE, StoreSettings), (METRICS, MetricsSettings)],
+    [
+        (SERVER, ServerSettings),
+        (UPSTREAM, UpstreamSettings),
+        (STORE, StoreSettings),
+        (METRICS, MetricsSettings),
+        (CHAT, ChatSettings),
+    ],
 )
 def test_section_keys_are_the_fields_of_its_settings(section: Section, settings: type) -> None:
     assert [key.name for key in section.keys] == [field.name for field in fields(settings)]

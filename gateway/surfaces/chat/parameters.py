@@ -14,7 +14,7 @@ from gateway.surfaces.chat.readers import Reader, decimal, integer, read_bool, t
 
 Effect = Literal["carried", "emulated", "refused", "ignored"]
 
-MAX_CHOICES = 8
+MAX_CHOICES = 128  # OpenAI's; `chat.max_choices` is lower
 _MAX_TOKENS = 2**31 - 1  # larger than any window; keeps arithmetic behind it exact
 _INT64 = 2**63
 
