@@ -26,7 +26,7 @@ def test_tally_usage_sums_attempts_and_keeps_the_weakest_source() -> None:
     tally.answered(CANDIDATE, PRICE, Consumption(Usage(10, 5, 2, 0.5), "reported"), "stop", TIMING)
     tally.answered(CANDIDATE, PRICE, Consumption(Usage(10, 3), "counted"), "length", TIMING)
     assert tally.usage() == Usage(20, 8, 2, 0.5)
-    assert tally.source() == "counted"
+    assert tally.source == "counted"
 
 
 def test_tally_failed_attempt_costs_nothing_and_is_kept() -> None:
