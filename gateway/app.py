@@ -109,14 +109,18 @@ class Gateway:
             try:
                 instance = await self._store.bind_instance(_read(self._instance_file))
                 await ensure_organization(self._store, self._layout)
-            except StoreAway as error:
+                _write(self._instance_file, instance)
+            except (StoreAway, OSError) as error:
+                self._store_trouble = (
+                    error.message
+                    if isinstance(error, StoreAway)
+                    else f"{self._instance_file} cannot be written: {error.strerror}."
+                )
                 if pause == _FIRST_PAUSE:
-                    _log.warning("%s Trying again until it answers.", error.message)
-                self._store_trouble = error.message
+                    _log.warning("%s Trying again until it works.", self._store_trouble)
                 await asyncio.sleep(pause)
                 pause = min(_LONGEST_PAUSE, pause * 2)
                 continue
-            _write(self._instance_file, instance)
             await self._ledger.start()
             self._is_open = True
 
@@ -133,9 +137,12 @@ class Gateway:
             return [f"store: {self._store_trouble}"]
         problems = [] if self._ledger.has_room() else ["spool: no room on the disk for receipts"]
         try:
-            policy = (await self._store.command("CONFIG", "GET", "maxmemory-policy") or [b"", b""])[1].decode()
+            await self._store.command("PING")
         except StoreAway as error:
             return [*problems, f"store: {error.message}"]
+        policy = ""
+        with contextlib.suppress(StoreAway):  # some hosted stores keep it to themselves
+            policy = _eviction_policy(await self._store.command("INFO", "memory"))
         if policy not in ("noeviction", ""):
             problems.append(f"store: maxmemory-policy is {policy}, which may evict accounts; set it to noeviction")
         return problems
@@ -152,6 +159,12 @@ class Gateway:
 async def _in_order(*closings: Callable[[], Awaitable[None]]) -> None:
     for close in closings:
         await close()
+
+
+def _eviction_policy(report: bytes) -> str:
+    """What the store does when its memory is full, by its own report; empty where that does not say."""
+    lines = (line.partition(":") for line in report.decode("latin-1").splitlines())
+    return next((value.strip() for name, _, value in lines if name == "maxmemory_policy"), "")
 
 
 def _read(file: Path) -> str | None:
