@@ -58,7 +58,7 @@ class Exchange:
     async def read_body(self, max_bytes: int) -> bytes:
         """The whole body. Raises BodyTooLarge, before reading where the length is declared, and ClientGone."""
         declared = self.header(b"content-length")
-        if declared is not None and declared.isdigit() and int(declared) > max_bytes:
+        if declared is not None and declared.isdecimal() and int(declared) > max_bytes:
             raise _too_large(max_bytes)
         event = await self._receive()
         if event["type"] == "http.request" and not event.get("more_body"):
