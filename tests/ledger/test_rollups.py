@@ -1,0 +1,93 @@
+"""Usage buckets: every width, grouping and filter equals the sum over rows."""
+
+import asyncio
+import random
+from itertools import product
+
+import pytest
+from msgspec.structs import replace
+from support.ledgers import NOW_MS, World, make_receipt, make_request, open_world
+from support.valkey import ThrowAwayStore
+
+from gateway.core.receipt import Receipt
+from gateway.ledger.entries import Settle
+from gateway.ledger.rollups import SECONDS, Dimension, Usage, UsageQuery, Width, read_usage, row_sums, total
+
+START = NOW_MS // 1000
+WIDTHS: tuple[Width, ...] = ("1m", "1h", "1d")
+GROUPS: tuple[tuple[Dimension, ...], ...] = ((), ("project",), ("key",), ("model",), ("model", "project", "key"))
+FILTERS: tuple[dict[str, tuple[str, ...]], ...] = (
+    {}, {"project_ids": ("p1",)}, {"api_key_ids": ("k0", "k5")}, {"models": ("m1",)},
+)  # fmt: skip
+
+
+async def settle_rows(world: World) -> list[Receipt]:
+    chosen = random.Random(3)
+    rows = []
+    for number in range(60):
+        key = chosen.randrange(6)
+        created = NOW_MS + chosen.randrange(2 * 86_400_000)
+        receipt = make_receipt(make_request(world.identity, f"r{number}"), created, chosen.randrange(99), number)
+        names = {"project_id": f"p{key // 2}", "api_key_id": f"k{key}", "model": f"m{chosen.randrange(2)}"}
+        row = replace(receipt, **names, end_reason=chosen.choice(["stop", "failed"]))
+        rows.append(row)
+        assert await world.settle(number + 1, Settle(row)) == ["OK", number + 1]
+    return rows
+
+
+def sums_of(usage: Usage) -> tuple[int, ...]:
+    return (
+        usage.requests, usage.prompt_tokens, usage.completion_tokens, usage.cached_tokens, usage.cost_nano,
+        usage.neurons_nano, usage.failed,
+    )  # fmt: skip
+
+
+def expected(rows: list[Receipt], query: UsageQuery, start: int, end: int) -> dict[tuple[str | None, ...], list[int]]:
+    groups: dict[tuple[str | None, ...], list[int]] = {}
+    for row in rows:
+        group = query.group(row.project_id, row.api_key_id, row.model)
+        if group is not None and start <= row.created_ms // 1000 < end:
+            sums = groups.setdefault(group, [0] * 7)
+            groups[group] = [a + b for a, b in zip(sums, row_sums(row), strict=True)]
+    return groups
+
+
+def test_read_usage_every_question_equals_the_rows(server: ThrowAwayStore) -> None:
+    async def play() -> None:
+        async with open_world(server.url) as world:
+            rows = await settle_rows(world)
+            for width, groups, filters in product(WIDTHS, GROUPS, FILTERS):
+                query = UsageQuery(START, START + 86_400 + 7, width, groups, **filters)
+                buckets = await read_usage(world.store, world.layout, query)
+                assert buckets[0].start <= START < buckets[0].end
+                assert buckets[-1].start < query.end <= buckets[-1].end
+                for bucket in buckets:
+                    assert bucket.end - bucket.start == SECONDS[width]
+                    found = {(u.project_id, u.api_key_id, u.model): list(sums_of(u)) for u in bucket.results}
+                    assert found == expected(rows, query, bucket.start, bucket.end)
+
+    asyncio.run(play())
+
+
+def test_read_usage_of_a_large_roll_up_reads_all_of_it(server: ThrowAwayStore) -> None:
+    async def play() -> None:
+        async with open_world(server.url) as world:
+            day = START // 86_400 * 86_400
+            name = world.layout.shared("use", "d", day)
+            fields = [part for number in range(3000) for part in (f"p|k{number}|m", "1 2 3 0 5 0 0")]
+            await world.store.command("HSET", name, *fields)
+            (bucket,) = await read_usage(world.store, world.layout, UsageQuery(day, day + 1, "1d", ("key",)))
+            assert len(bucket.results) == 3000
+            assert sums_of(total(bucket.results)) == (3000, 6000, 9000, 0, 15000, 0, 0)
+
+    asyncio.run(play())
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "count"), [(0, 0, 1), (0, 1, 1), (0, 3600, 1), (10, 3601, 2), (3599, 3600, 1)]
+)
+def test_bounds_cover_the_question(start: int, end: int, count: int) -> None:
+    bounds = UsageQuery(start, end, "1h").bounds()
+    assert len(bounds) == count + 1
+    assert bounds[0] <= start
+    assert bounds[-1] >= end
