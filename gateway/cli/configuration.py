@@ -1,20 +1,23 @@
-"""`gateway check` and `gateway models`: what a configuration says, without starting anything or talking to anybody."""
+"""`gateway check`, `gateway config show` and `gateway models`: what a configuration says.
+
+Nothing is started, nobody is talked to.
+"""
 
 import os
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
 import msgspec
 import typer
 
-from gateway.cli.failure import CommandFailed, ExitCode
+from gateway.cli.configuration_file import AsJson, Config, choose_file, load_file
 from gateway.cli.output import Column, print_json, print_note, print_table, show_day, show_nano
-from gateway.config.load import load
-from gateway.config.problems import ConfigErrors
-from gateway.config.settings import Settings
+from gateway.config.origins import effective_values
 from gateway.core.catalog import Model, Price
 
+app = typer.Typer(no_args_is_help=True, help="The configuration in force.")
+
+_VALUE_COLUMNS = (Column("KEY"), Column("VALUE"), Column("FROM"))
 _COLUMNS = (
     Column("MODEL"),
     Column("WINDOW", is_number=True),
@@ -23,6 +26,15 @@ _COLUMNS = (
     Column("PRICE SOURCE"),
     Column("REMARKS"),
 )
+
+
+class ValueLine(msgspec.Struct):
+    """One value in force, for `--json`. `line` and `variables` are where it comes from; neither: built in."""
+
+    key: str
+    value: object
+    line: int | None
+    variables: list[str]
 
 
 class ModelLine(msgspec.Struct):
@@ -42,8 +54,7 @@ class ModelLine(msgspec.Struct):
 
 def check_file(file: Annotated[Path, typer.Argument(help="A configuration file.")]) -> None:
     """Check a configuration file, with the environment it would meet."""
-    settings = _load_file(file, os.environ)
-    catalog = settings.catalog
+    catalog = load_file(file, os.environ).settings.catalog
     for model in catalog.models.values():
         for remark in _remarks(model, _newest(model)):
             print_note(f"Note: {model.id}: {remark}")
@@ -52,51 +63,41 @@ def check_file(file: Annotated[Path, typer.Argument(help="A configuration file."
     )
 
 
+@app.command("show")
+def show_values(
+    config: Config = None,
+    demo: Annotated[bool, typer.Option("--demo", help="As `gateway serve --demo` would see it.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Show every value in force and where it comes from: the file's line, a variable, the default. No secret."""
+    file = choose_file(config, os.environ)
+    values = effective_values(load_file(file, os.environ, demo=demo))
+    if as_json:
+        print_json([ValueLine(each.path, each.value, each.line, list(each.variables)) for each in values])
+        return
+    print_note(f"Configuration: {file.resolve() if file else 'no file, the defaults'}")
+    print_table(_VALUE_COLUMNS, [(each.path, _shown(each.value), each.origin) for each in values])
+
+
 def list_models(
-    config: Annotated[
-        Path | None,
-        typer.Option(help="A configuration file; else $GATEWAY_CONFIG, ./config.yaml, the built-in models."),
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    config: Config = None,
+    as_json: AsJson = False,
 ) -> None:
     """Show the models: windows, prices, where each figure comes from."""
-    environ = dict(os.environ)
-    named = config or (Path(environ["GATEWAY_CONFIG"]) if environ.get("GATEWAY_CONFIG") else None)
-    default = Path("config.yaml")
-    file = named or (default if default.is_file() else None)
-    settings = _load_file(file, environ) if file else _load("", environ, Path.cwd())
-    lines = [_line(model) for model in settings.catalog.models.values()]
+    catalog = load_file(choose_file(config, os.environ), os.environ).settings.catalog
+    lines = [_line(model) for model in catalog.models.values()]
     if as_json:
         print_json(lines)
         return
     print_table(_COLUMNS, [_cells(line) for line in lines])
-    for route in settings.catalog.routes.values():
+    for route in catalog.routes.values():
         typer.echo(f"\nroute {route.name} ({route.policy}): {', '.join(route.models)}")
-    if settings.catalog.aliases:
-        typer.echo("aliases: " + ", ".join(f"{name} → {goal}" for name, goal in settings.catalog.aliases.items()))
+    if catalog.aliases:
+        typer.echo("aliases: " + ", ".join(f"{name} → {goal}" for name, goal in catalog.aliases.items()))
 
 
-def _load_file(file: Path, environ: Mapping[str, str]) -> Settings:
-    try:
-        text = file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        raise CommandFailed(f"Cannot read {file}: {reason}.", ExitCode.USAGE) from error
-    return _load(text, environ, file.resolve().parent, str(file))
-
-
-def _load(text: str, environ: Mapping[str, str], base: Path, name: str = "the environment") -> Settings:
-    try:
-        return load(text, environ, base, demo=False, read_secret=_read_secret)
-    except ConfigErrors as errors:
-        listed = "\n".join(f"  {problem}" for problem in errors.problems)
-        raise CommandFailed(
-            f"{name} is not valid:\n{listed}", ExitCode.USAGE, "docs/configuration.md explains every key."
-        ) from errors
-
-
-def _read_secret(file: Path) -> str:
-    return file.read_text(encoding="utf-8")
+def _shown(value: object) -> str:
+    return value if isinstance(value, str) else msgspec.json.encode(value).decode()
 
 
 def _newest(model: Model) -> Price:

@@ -39,13 +39,14 @@ def compose(text: str) -> Node | None:
 
 @dataclass(slots=True)
 class Reading:
-    """One pass over a document: where it stands, and what has been found wrong so far."""
+    """One pass over a document: where it stands, what came from where, and what has been found wrong so far."""
 
     environ: Mapping[str, str]
     base: Path
     read_secret: Callable[[Path], str] | None = None
     problems: list[ConfigProblem] = field(default_factory=list)
     lines: dict[str, int] = field(default_factory=dict)
+    variables: dict[str, list[str]] = field(default_factory=dict)  # path → names of the variables in its value
 
     def refuse(self, path: str, message: str, suggestion: str = "") -> None:
         """Note a problem at `path`, on the line where the path, or the nearest thing around it, was read."""
@@ -105,6 +106,7 @@ class Reading:
             if name is None:
                 missing.append("has a ${ that is no ${NAME} or ${NAME:-default}; write $${ for the characters")
                 return ""
+            self.variables.setdefault(path, []).append(name)
             found = self.environ.get(name, "")
             if not found and default is None and name not in self.environ:
                 missing.append(f"the environment variable {name} is not set")

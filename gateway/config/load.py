@@ -5,6 +5,7 @@ The defaults are settings.py's and catalog.yaml's.
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from gateway.config.document import Reading, compose
@@ -14,6 +15,15 @@ from gateway.config.problems import ConfigErrors
 from gateway.config.schema import ROOT
 from gateway.config.settings import ChatSettings, MetricsSettings, ServerSettings, Settings, StoreSettings
 from gateway.config.upstream import upstream_settings
+
+
+@dataclass(slots=True, frozen=True)
+class Loaded:
+    """Settings and where they come from: `lines` of the file and `variables` of the environment, by path."""
+
+    settings: Settings
+    lines: Mapping[str, int]
+    variables: Mapping[str, list[str]]
 
 
 def load(
@@ -29,6 +39,18 @@ def load(
     `base` is the absolute directory relative paths start from: the file's own. `demo` keeps data apart, puts the
     built-in aliases in force and leaves credentials out. Raises ConfigErrors, and nothing else, for any text.
     """
+    return load_traced(text, environ, base, demo=demo, read_secret=read_secret).settings
+
+
+def load_traced(
+    text: str,
+    environ: Mapping[str, str],
+    base: Path,
+    *,
+    demo: bool,
+    read_secret: Callable[[Path], str] | None = None,
+) -> Loaded:
+    """As `load`, with the places the values come from."""
     reading = Reading(environ, base, read_secret)
     root = compose(text)
     values: dict[str, Value] = ROOT.read(root, "", reading) if root else {}
@@ -52,4 +74,4 @@ def load(
     )
     if reading.problems:
         raise ConfigErrors(reading.problems)
-    return settings
+    return Loaded(settings, reading.lines, reading.variables)

@@ -19,6 +19,8 @@ def upstream_settings(given: dict[str, Value], reading: Reading, *, demo: bool) 
     """The account and the way to it. The demo stays on this machine and never sees anybody's credentials."""
     upstream = UpstreamSettings(**given)
     ca_file = str(reading.absolute(upstream.ca_file)) if upstream.ca_file else reading.environ.get(CA_VARIABLE, "")
+    if ca_file and not upstream.ca_file:
+        reading.variables["upstream.ca_file"] = [CA_VARIABLE]
     upstream = replace(upstream, base_url=upstream.base_url.rstrip("/"), ca_file=ca_file)
     if demo:
         return replace(upstream, account_id="", api_token="", proxy="")
@@ -44,6 +46,7 @@ def _from_environment(variables: tuple[str, ...], kind: Scalar, path: str, readi
         given = reading.environ.get(name, "").strip()
         if not given:
             continue
+        reading.variables[path] = [name]
         try:
             return str(kind.parse(given))
         except ValueError:
@@ -57,9 +60,11 @@ def _proxy(base_url: str, reading: Reading) -> str:
     variables = ("HTTPS_PROXY", "https_proxy") if base_url.startswith("https:") else ("http_proxy",)
     excepted = reading.environ.get("NO_PROXY") or reading.environ.get("no_proxy", "")
     host = base_url.partition("://")[2].partition("/")[0].rpartition("@")[2]
-    proxy = next((reading.environ[name].strip() for name in variables if reading.environ.get(name)), "")
+    variable = next((name for name in variables if reading.environ.get(name)), "")
+    proxy = reading.environ.get(variable, "").strip()
     if not proxy or _is_excepted(host.lower(), excepted.lower()):
         return ""
+    reading.variables["upstream.proxy"] = [variable]
     proxy = proxy if "://" in proxy else f"http://{proxy}"
     try:
         return str(PROXY.parse(proxy))

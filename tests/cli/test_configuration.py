@@ -1,4 +1,4 @@
-"""`gateway check` and `gateway models`, run for real."""
+"""`gateway check`, `gateway config show` and `gateway models`, run for real."""
 
 import json
 from pathlib import Path
@@ -41,3 +41,25 @@ def test_check_missing_or_unreadable_file_exits_2(bare: Command, tmp_path: Path)
         checked = bare("check", name)
         assert checked.returncode == 2
         assert "Traceback" not in checked.stderr
+
+
+def test_config_show_names_where_each_value_comes_from_and_hides_secrets(bare: Command, tmp_path: Path) -> None:
+    (tmp_path / "config.yaml").write_text(
+        "server: {port: 9000}\nstore: {url: 'redis://u:canary@s:1/0'}\nadmin_key: ${CANARY}\n"
+    )
+    environ = {"CLOUDFLARE_ACCOUNT_ID": "a", "CLOUDFLARE_API_TOKEN": "canary-token"}
+    shown = bare("config", "show", environ={**environ, "CANARY": "canary-admin-key"})
+    assert shown.returncode == 0, shown.stderr
+    assert "server.port" in shown.stdout
+    assert "line 1" in shown.stdout
+    assert "canary" not in shown.stdout + shown.stderr
+    lines = json.loads(bare("config", "show", "--json", environ={**environ, "CANARY": "canary-admin-key"}).stdout)
+    values = {line["key"]: line for line in lines}
+    assert values["server.port"] == {"key": "server.port", "value": 9000, "line": 1, "variables": []}
+    assert values["upstream.api_token"]["value"] == "***"
+    assert values["admin_key"] == {"key": "admin_key", "value": "***", "line": 3, "variables": ["CANARY"]}
+
+
+def test_config_show_invalid_file_exits_2(bare: Command, tmp_path: Path) -> None:
+    (tmp_path / "config.yaml").write_text("prt: 1\n")
+    assert bare("config", "show").returncode == 2
