@@ -13,7 +13,7 @@ _encode = msgspec.json.Encoder().encode
 
 def allowed_tools(call: Call) -> tuple[Tool, ...]:
     """The tools the model may call: none under `tool_choice: none`, only the named ones where it names some."""
-    if call.tool_choice.mode == "none":
+    if not call.tools or call.tool_choice.mode == "none":
         return ()
     names = call.tool_choice.names
     return tuple(tool for tool in call.tools if not names or tool.name in names)

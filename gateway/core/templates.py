@@ -131,21 +131,35 @@ def count_prompt(template: Template, content_tokens: ContentTokens, tools_tokens
 
 
 def count_call(template: Template, call: Call, tokens: Sequence[int]) -> int:
-    """Prompt tokens of a call under a template, from the tokens of `texts_to_count`, in its order.
-
-    Demands count as a system message of their own; where they join one they are fewer by its header.
-    """
+    """Prompt tokens of a call under a template, from the tokens of `texts_to_count`, in its order."""
     if call.raw:
         return _BEGIN_TOKENS + sum(tokens)
-    said = len(call.messages)
-    tools_tokens = tokens[-1] if allowed_tools(call) else 0
-    contents = [(message.role, count) for message, count in zip(call.messages, tokens, strict=False)]
-    if len(tokens) > said + bool(tools_tokens):
-        contents.insert(0, ("system", tokens[said]))
-    return count_prompt(template, contents, tools_tokens)
+    return count_prompt(template, *_take_apart(call, tokens))
 
 
 def count_prompts(call: Call, texts: Sequence[str], count: Callable[[str], int]) -> Mapping[Template, int]:
-    """Prompt tokens of a call under every template, with one pass of the tokenizer `count` over `texts_to_count`."""
+    """Prompt tokens of a call under every template, with one pass of the tokenizer `count` over `texts_to_count`.
+
+    A model of another family is counted like Llama 3.1, for want of better.
+    """
     tokens = [count(text) for text in texts]
-    return {template: count_call(template, call, tokens) for template in TEMPLATES}
+    if call.raw:
+        return dict.fromkeys(TEMPLATES, _BEGIN_TOKENS + sum(tokens))
+    contents, tools_tokens = _take_apart(call, tokens)
+    newer = count_prompt("llama3.1", contents, tools_tokens)
+    return {"llama3": count_prompt("llama3", contents, tools_tokens), "llama3.1": newer, "other": newer}
+
+
+def _take_apart(call: Call, tokens: Sequence[int]) -> tuple[ContentTokens, int]:
+    """Roles with their tokens, and the tokens of the tools.
+
+    Demands count as a system message of their own; where they join one they are fewer by its header.
+    """
+    said = len(call.messages)
+    contents = [(message.role, count) for message, count in zip(call.messages, tokens, strict=False)]
+    if len(tokens) == said:
+        return contents, 0
+    tools_tokens = tokens[-1] if allowed_tools(call) else 0
+    if len(tokens) > said + bool(tools_tokens):
+        contents.insert(0, ("system", tokens[said]))
+    return contents, tools_tokens

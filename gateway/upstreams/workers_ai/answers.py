@@ -20,6 +20,7 @@ from gateway.upstreams.workers_ai.shapes import (
     MessagePiece,
     Piece,
     UsagePiece,
+    maybe_read_usual,
     number_of,
     read_fields,
     read_piece,
@@ -35,6 +36,9 @@ def completion(
     status: int, headers: Mapping[str, str], body: bytes, call: Call, max_tokens: int
 ) -> Completion | Failure:
     """The answer to `call`, for which `max_tokens` were granted. `headers` are lower-case."""
+    usual = maybe_read_usual(body) if status == 200 else None
+    if usual is not None:
+        return _completion(usual, _with_neurons(read_usage(usual.usage), headers), call, max_tokens)
     fields = read_fields(body)
     if fields is None:
         if 200 <= status < 300:

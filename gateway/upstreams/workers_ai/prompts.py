@@ -37,6 +37,8 @@ def turns(messages: list[Message]) -> list[Turn]:
 
 def _one_call_per_turn(messages: tuple[Message, ...]) -> list[Message]:
     """Turns with several calls as several turns, each followed by the results of its call."""
+    if not any(message.tool_calls for message in messages):
+        return list(messages)
     found: list[Message] = []
     at = 0
     while at < len(messages):

@@ -73,12 +73,35 @@ class Piece(Struct):
     internal_code: Raw = msgspec.field(default=NOTHING, name="internalCode")
 
 
+class Envelope(Struct):
+    """A complete answer in Cloudflare's usual envelope."""
+
+    result: Piece
+    success: bool = False
+
+
 _fields = msgspec.json.Decoder(dict[str, Raw])
 _items = msgspec.json.Decoder(list[Raw])
 _string = msgspec.json.Decoder(str)
 _number = msgspec.json.Decoder(float)
 decode_piece = msgspec.json.Decoder(Piece).decode
 """The strict reader. Raises msgspec.ValidationError where `read_piece` may still succeed."""
+
+
+_envelope = msgspec.json.Decoder(Envelope)
+
+
+def maybe_read_usual(body: bytes) -> Piece | None:
+    """The result of an answer in the usual envelope and of the usual types, in one pass: a third of the lenient way's
+    cost. None for anything else, which `read_fields` and `read_piece` then look at.
+    """
+    try:
+        whole = _envelope.decode(body)
+    except (ValueError, RecursionError):
+        return None
+    result = whole.result
+    is_answer = result.response is not None or result.choices
+    return result if whole.success and is_answer and result.usage is not None else None
 
 
 def read_fields(data: bytes | Raw | None) -> dict[str, Raw] | None:
