@@ -1,0 +1,78 @@
+"""`/v1/models` in OpenAI's shape: every route and model once, the price in force, what is past its date."""
+
+import openai.types
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.core.catalog import Catalog, Model, Price, Route
+from gateway.models import find_model, list_models
+
+DAY = 86_400
+OLD = Model(
+    "@cf/a/old",
+    8_000,
+    (Price("p1", 0, "inferred from its size", 282_000_000, 827_000_000), Price("p2", 10 * DAY, "page", 1, 2)),
+    names=("old",),
+    capabilities=frozenset({"tools", "stream"}),
+    deprecated_on=20 * DAY,
+    successor="@cf/a/new",
+)
+NEW = Model("@cf/a/new", 128_000, (Price("p", 0, "page", 45_000_000, 384_000_000),), window_source="disputed")
+CATALOG = Catalog(
+    {model.id: model for model in (OLD, NEW)},
+    {"auto": Route("auto", (OLD.id, NEW.id)), "small": Route("small", (OLD.id,), "ordered")},
+    {"gpt-4o-mini": "auto", "tiny": "small"},
+)
+
+
+def test_list_models_has_routes_first_and_everything_once() -> None:
+    listed = list_models(CATALOG, 0)
+    assert listed["object"] == "list"
+    data = listed["data"]
+    assert isinstance(data, list)
+    assert [entry["id"] for entry in data] == ["auto", "small", OLD.id, NEW.id]
+    for entry in data:
+        openai.types.Model.model_validate(entry, strict=True)
+
+
+def test_find_model_route_tells_its_models_aliases_and_largest_window() -> None:
+    found = find_model(CATALOG, "gpt-4o-mini", 0)
+    assert found is not None
+    assert (found["id"], found["owned_by"], found["policy"]) == ("auto", "gateway", "cheapest")
+    assert found["models"] == [OLD.id, NEW.id]
+    assert found["aliases"] == ["gpt-4o-mini"]
+    assert found["context_window"] == 128_000
+
+
+@pytest.mark.parametrize(
+    ("now", "price", "is_certain", "is_deprecated"),
+    [
+        (0, (0.282, 0.827), False, False),
+        (10 * DAY, (1e-9, 2e-9), True, False),
+        (20 * DAY - 1, (1e-9, 2e-9), True, False),
+        (20 * DAY, (1e-9, 2e-9), True, True),
+    ],
+)
+def test_find_model_price_and_deprecation_follow_the_day(
+    now: int, price: tuple[float, float], is_certain: bool, is_deprecated: bool
+) -> None:
+    found = find_model(CATALOG, "old", now)
+    assert found is not None
+    assert found["capabilities"] == ["stream", "tools"]
+    assert (found["deprecated"], found["successor"]) == (is_deprecated, "@cf/a/new")
+    told = found["price"]
+    assert isinstance(told, dict)
+    assert (told["input_per_mtok"], told["output_per_mtok"]) == price
+    assert told["is_certain"] is is_certain
+
+
+def test_find_model_without_a_date_is_never_deprecated() -> None:
+    found = find_model(CATALOG, NEW.id, 1e12)
+    assert found is not None
+    assert (found["deprecated"], found["context_window_source"]) == (False, "disputed")
+
+
+@given(st.text(max_size=30))
+def test_find_model_any_name_finds_what_the_catalogue_resolves(name: str) -> None:
+    assert (find_model(CATALOG, name, 0) is None) is (CATALOG.resolve(name) is None)
