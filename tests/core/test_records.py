@@ -1,0 +1,43 @@
+"""Who may spend, and until when; records as they lie in the store."""
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.core.records import Identity, Key, Organization, Project, SpendLimit
+
+ORGANIZATION = Organization("org_1", 1, SpendLimit(5_000_000_000))
+PROJECT = Project("proj_1", 2, "P", 1)
+KEY = Key("key_1", 3, "proj_1", "K", 1, "sk-…abcd", "svc_1")
+REPLACE = msgspec.structs.replace
+
+
+@pytest.mark.parametrize(
+    ("project", "key", "moment", "is_valid"),
+    [
+        (PROJECT, KEY, 1e10, True),
+        (PROJECT, REPLACE(KEY, revoked_at=5), 1, False),
+        (REPLACE(PROJECT, archived_at=5), KEY, 1, False),
+        (PROJECT, REPLACE(KEY, expires_at=100), 99.9, True),
+        (PROJECT, REPLACE(KEY, expires_at=100), 100, False),
+        (PROJECT, REPLACE(KEY, expires_at=100), 101, False),
+    ],
+)
+def test_is_valid_until_revoked_expired_or_archived(project: Project, key: Key, moment: float, is_valid: bool) -> None:
+    assert Identity(ORGANIZATION, project, key, "hash").is_valid(moment) is is_valid
+
+
+@given(st.none() | st.integers(0, 2**53), st.none() | st.integers(0, 2**53))
+def test_key_survives_the_store(expires_at: int | None, revoked_at: int | None) -> None:
+    key = REPLACE(KEY, expires_at=expires_at, revoked_at=revoked_at)
+    assert msgspec.json.decode(msgspec.json.encode(key), type=Key) == key
+
+
+def test_records_unknown_members_of_a_later_version_are_passed_over() -> None:
+    written = msgspec.json.decode(msgspec.json.encode(PROJECT)) | {"color": "red"}
+    assert msgspec.json.decode(msgspec.json.encode(written), type=Project) == PROJECT
+
+
+def test_records_limits_survive_the_store() -> None:
+    assert msgspec.json.decode(msgspec.json.encode(ORGANIZATION), type=Organization) == ORGANIZATION
