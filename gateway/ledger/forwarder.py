@@ -87,12 +87,15 @@ class Forwarder:
             recent.popleft()
         if recent and recent[0][0] == cursor:
             return list(islice(recent, BATCH))
+        return self._read_back(cursor) or self._read_back(cursor)  # an old reading may end before new entries
+
+    def _read_back(self, cursor: int) -> list[tuple[int, Entry]]:
+        """The next entries from disk, going on where the last reading stopped."""
         if self._replay is None or self._replay_next != cursor:
             self._replay = self.spool.read(cursor)
         batch = [(number, decode_entry(payload)) for number, payload in islice(self._replay, BATCH)]
-        if batch:
-            self._replay_next = batch[-1][0] + 1
-        else:
+        self._replay_next = cursor + len(batch)
+        if not batch:
             self._replay = None
         return batch
 

@@ -64,7 +64,8 @@ class Leases:
             if rowless:
                 await self._write_rows(rowless)
             if due:
-                self.expired += sum(await self._store.pipeline([self.expire_step(fact) for fact in due]))
+                ended = await self._store.pipeline([self.expire_step(fact) for fact in due])
+                self.expired += sum(ended)
             if not due and not rowless:
                 return
 
