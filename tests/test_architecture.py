@@ -37,6 +37,7 @@ ARROWS: dict[str, set[str]] = {
     "ledger": {"store", "metrics", "core"},
     "fleet": {"store", "metrics", "core"},
     "choice": {"client", "core"},
+    "heartbeat": {"relay"},
     "job": {"choice", "client", "config", "ledger", "relay", "core"},
     "attempts": {"choice", "job", "client", "tokenizer", "core"},
     "dispatch": {
@@ -46,6 +47,7 @@ ARROWS: dict[str, set[str]] = {
         "client",
         "config",
         "fleet",
+        "heartbeat",
         "keys",
         "ledger",
         "metrics",
@@ -79,7 +81,8 @@ ARROWS: dict[str, set[str]] = {
         "worker",
     },
     "supervise": {"app", "client", "config", "core", "metrics", "simulator", "store", "worker"},
-    "cli": {"supervise", "simulator", "config", "core", "metrics"},
+    "diagnosis": {"client", "config", "core", "store", "supervise", "tokenizer", "upstreams"},
+    "cli": {"diagnosis", "supervise", "simulator", "config", "core", "metrics"},
     "__main__": {"cli"},
 }
 

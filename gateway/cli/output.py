@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from enum import StrEnum
+from typing import Final
 
 import msgspec
 from rich.console import Console
@@ -71,6 +72,22 @@ def print_csv(columns: Sequence[Column], rows: Iterable[Row]) -> None:
 def print_json(value: object) -> None:
     """Indented JSON."""
     sys.stdout.write(msgspec.json.format(msgspec.json.encode(value), indent=2).decode() + "\n")
+
+
+_VERDICTS: Final = {
+    "ok": ("  ok     ", "green"),
+    "warning": ("  warning", "yellow"),
+    "problem": ("  PROBLEM", "bold red"),
+}
+
+
+def print_verdict(verdict: str, subject: str, message: str, advice: str) -> None:
+    """One line of an examination, and what to do about it below."""
+    word, style = _VERDICTS[verdict]
+    console = Console(highlight=False, soft_wrap=True)
+    console.print(Text.assemble((word, style), f"  {subject}: {message}"))
+    if advice:
+        console.print(Text(f"{' ' * len(word)}  → {advice}"))
 
 
 def print_note(text: str) -> None:
