@@ -11,10 +11,10 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
+from gateway.config.catalog_schema import CATALOG
 from gateway.config.document import Reading, compose
 from gateway.config.kinds import Value
 from gateway.config.problems import did_you_mean, joined
-from gateway.config.schema import CATALOG
 from gateway.core.catalog import Catalog, Model, Price, Route
 
 Entries = dict[str, dict[str, Value]]
@@ -102,19 +102,30 @@ class CatalogBuild:
         routes: dict[str, Route] = {}
         for name, entry in _merged(BUILT_IN["routes"], given).items():
             words = entry.get("models", ())
-            wanted = [self._model_of(name, index, word) for index, word in enumerate(words)]
+            listed = joined(joined("routes", name), "models")
+            wanted = [self._model_of(joined(listed, index), word) for index, word in enumerate(words)]
             models = tuple(dict.fromkeys(model_id for model_id in wanted if model_id in self.models))
             if models:
-                rest = {key: value for key, value in entry.items() if key != "models"}
-                routes[name] = Route(name, models, **rest)
+                routes[name] = self._route(name, models, entry)
             elif name in given and self.removed.issuperset(words):
                 self.reading.refuse(joined("routes", name), "has no models" if words else "needs the key models")
         return routes
 
-    def _model_of(self, route: str, index: int, word: str) -> str:
-        """The id behind a word in a route's list; empty where there is none."""
+    def _route(self, name: str, models: tuple[str, ...], entry: dict[str, Value]) -> Route:
+        rest = {key: value for key, value in entry.items() if key not in ("models", "weights", "max_cost_usd")}
+        given: dict[str, float] = entry.get("weights", {})
+        path = joined(joined("routes", name), "weights")
+        if entry.get("policy") == "weighted":
+            weights = {self._model_of(joined(path, word), word): weight for word, weight in given.items()}
+        else:
+            weights = given
+            if given.keys() - {"cost", "speed"} or (given and entry.get("policy") != "balanced"):
+                self.reading.refuse(path, "weights are of models under `weighted`, of cost and speed under `balanced`")
+        return Route(name, models, weights=weights, max_cost_nano=entry.get("max_cost_usd"), **rest)
+
+    def _model_of(self, path: str, word: str) -> str:
+        """The id behind a word at `path`; empty where there is none."""
         if word not in self.names and word not in self.removed:
-            path = joined(joined(joined("routes", route), "models"), index)
             self.reading.refuse(path, f"there is no model {word}", did_you_mean(word, self.names))
         return self.names.get(word, "")
 

@@ -3,11 +3,11 @@
 Defaults stand in settings.py and are only shown here.
 """
 
-from typing import Final, get_args
+from typing import Final
 
+from gateway.config.catalog_schema import CATALOG_KEYS, MODEL_ID
 from gateway.config.kinds import (
     FILE_PATH,
-    Bounds,
     JsonSchema,
     Key,
     Kind,
@@ -15,42 +15,23 @@ from gateway.config.kinds import (
     MapOf,
     Section,
     choice,
-    day,
-    flag,
     integer,
     number,
     text,
-    usd_per_mtok,
 )
 from gateway.config.settings import ChatSettings, MetricsSettings, ServerSettings, StoreSettings, UpstreamSettings
-from gateway.core.catalog import Capability, Model, Route, Template
-from gateway.core.routing import POLICIES
 
 _SERVER: Final = ServerSettings()
 _UPSTREAM: Final = UpstreamSettings()
 _STORE: Final = StoreSettings()
 _CHAT: Final = ChatSettings()
-_SHOWN_MODEL: Final = Model("", 0, ())
-_SHOWN_ROUTE: Final = Route("", ())
 
 MAX_SECONDS: Final = 86_400
-PARAMETERS: Final = (
-    "temperature",
-    "top_p",
-    "top_k",
-    "seed",
-    "repetition_penalty",
-    "frequency_penalty",
-    "presence_penalty",
-)
 
 # Credentials travel in header lines: a blank or a line break in one is always a slip.
 API_TOKEN: Final = text("a token without blanks", r"[\x21-\x7e]*", secret=True)
 PROXY: Final = text("a proxy's URL", r"((https?|socks5h?)://[\x21-\x7e]+)?", secret=True)
 ACCOUNT_ID: Final = text("a Cloudflare account id", r"[A-Za-z0-9_-]*")
-# The id is put into the upstream's URL as it is, so nothing that means something in a URL, and no `..`.
-_MODEL_ID = text("a model id such as @cf/author/name", r"@?[A-Za-z0-9][A-Za-z0-9_.-]*(/[A-Za-z0-9][A-Za-z0-9_.-]*)*")
-_NAME = text("a name without blanks, at most 200 characters", r"[^\s\x00-\x1f\x7f]{1,200}")
 
 
 def _seconds(name: str, about: str, default: float) -> Key:
@@ -197,97 +178,6 @@ TOKENIZER: Final = Section(
     )
 )
 
-_PRICE: Final = Section(
-    (
-        Key("from", day(), "First day (UTC) of this price.", is_required=True),
-        Key(
-            "source",
-            text("text", r"[^\x00-\x1f]{1,200}"),
-            "Where the figures come from; `inferred…` and `disputed…` are warned about.",
-            is_required=True,
-        ),
-        Key("input_usd_per_mtok", usd_per_mtok(), "Dollars per million prompt tokens.", is_required=True),
-        Key("output_usd_per_mtok", usd_per_mtok(), "Dollars per million completion tokens.", is_required=True),
-        Key("cached_usd_per_mtok", usd_per_mtok(), "Dollars per million cached prompt tokens.", "as input"),
-    )
-)
-
-_RANGES: Final = Section(
-    tuple(Key(name, Bounds(), f"Bounds of `{name}`; what lies outside is moved to the bound.") for name in PARAMETERS)
-)
-
-MODEL: Final = Section(
-    (
-        Key("enabled", flag(), "`false` removes a built-in model.", "true"),
-        Key("names", ListOf(_NAME), "Further short names; the id's part after the last slash always is one."),
-        Key("window_tokens", integer(1, 100_000_000), "Prompt and answer together fit in this many tokens."),
-        Key(
-            "window_source", text("text", r"[^\x00-\x1f]{1,200}"), "Where that comes from.", _SHOWN_MODEL.window_source
-        ),
-        Key(
-            "template",
-            choice(get_args(Template)),
-            "Prompt layout of its family; `other` counts by what the upstream reports, else by an estimate.",
-            "other; llama3.1 for the built-in ones but @hf",
-        ),
-        Key("capabilities", ListOf(choice(get_args(Capability))), "What it can do; a request for more passes it by."),
-        Key("ranges", _RANGES, "Bounds the upstream accepts per parameter, `[minimum, maximum]`."),
-        Key(
-            "max_content_chars",
-            integer(1, 1 << 31, may_be_null=True),
-            "Longest single message, characters; null where unlimited.",
-            "null",
-        ),
-        Key(
-            "tools_shape",
-            choice(("openai", "flat")),
-            "How tool definitions are written for it.",
-            _SHOWN_MODEL.tools_shape,
-        ),
-        Key(
-            "json_mode",
-            choice(("native", "prompt", "auto")),
-            "Structured output: by the upstream's response_format, by instruction, or whichever works.",
-            _SHOWN_MODEL.json_mode,
-        ),
-        Key("neurons_in_per_mtok", integer(0, 10**12, may_be_null=True), "Neurons per million prompt tokens."),
-        Key("neurons_out_per_mtok", integer(0, 10**12, may_be_null=True), "Neurons per million completion tokens."),
-        Key(
-            "deprecated_on",
-            day(may_be_null=True),
-            "From this day (UTC) it comes after all others, until it answers.",
-            "null",
-        ),
-        Key(
-            "successor",
-            text("a model id", r"[^\s\x00-\x1f]{1,200}", may_be_null=True),
-            "What to use instead once it is retired.",
-            "null",
-        ),
-        Key("prices", ListOf(_PRICE, minimum=1), "Prices, each in force from its day on."),
-    )
-)
-
-ROUTE: Final = Section(
-    (
-        Key(
-            "policy",
-            choice(tuple(POLICIES)),
-            "How eligible models are ordered, see docs/models.md.",
-            _SHOWN_ROUTE.policy,
-        ),
-        Key("models", ListOf(_NAME, minimum=1), "The models it stands for, ids or short names."),
-        Key("max_attempts", integer(1, 20), "Upstream calls per request at most.", str(_SHOWN_ROUTE.max_attempts)),
-    )
-)
-
-_CATALOG_KEYS: Final = (
-    Key("models", MapOf(_MODEL_ID, MODEL), "Models by id. A built-in one is changed key by key."),
-    Key("routes", MapOf(_NAME, ROUTE), "Model names that stand for several models and a policy."),
-    Key("aliases", MapOf(_NAME, _NAME), "Other names for a route or model, e.g. `gpt-4o: auto`."),
-)
-CATALOG: Final = Section(_CATALOG_KEYS)
-
 ROOT: Final = Section(
     (
         Key("server", SERVER, "The listener and its processes."),
@@ -304,7 +194,7 @@ ROOT: Final = Section(
         Key("chat", CHAT, "Chat completions."),
         Key("metrics", METRICS, "Prometheus."),
         Key("tokenizer", TOKENIZER, "Exact token counts."),
-        *_CATALOG_KEYS,
+        *CATALOG_KEYS,
     )
 )
 
@@ -325,7 +215,7 @@ def described_keys() -> list[tuple[str, Key]]:
 
 def _below(path: str, kind: Kind) -> list[tuple[str, Key]]:
     if isinstance(kind, MapOf):
-        return _below(f"{path}.<{'id' if kind.name is _MODEL_ID else 'name'}>", kind.value)
+        return _below(f"{path}.<{'id' if kind.name is MODEL_ID else 'name'}>", kind.value)
     if isinstance(kind, ListOf):
         return _below(f"{path}[]", kind.item)
     if not isinstance(kind, Section):

@@ -7,14 +7,12 @@ import jsonschema
 import pytest
 import yaml
 
+from gateway.config.catalog_schema import MODEL, PARAMETERS, ROUTE
 from gateway.config.kinds import Section
 from gateway.config.schema import (
     CHAT,
     METRICS,
-    MODEL,
-    PARAMETERS,
     ROOT,
-    ROUTE,
     SERVER,
     STORE,
     UPSTREAM,
