@@ -527,3 +527,65 @@ async def test_storm_of_every_ending_leaves_nothing_held_and_all_sums_equal(stor
         assert [answer.status_code for answer in answers] == [*texts.values()] * 4
         rows = await worker.rows(20)
         assert {row.id for row in rows} == {answer.headers["x-request-id"] for answer in answers}
+
+
+@on_loop
+async def test_hold_records_that_never_settle_down_are_503_and_not_a_loop(store_url: str) -> None:
+    async with running_worker(store_url) as worker:
+        record = worker.layout.project(worker.project)
+        await worker.store.command("HSET", record, "v", 99)  # what an interrupted change by hand looks like
+        answer = await worker.ask("hello")
+        assert (answer.status_code, error(answer.content)[1]) == (503, "store_unavailable")
+        assert "retry-after" in answer.headers
+        assert await worker.rows(0) == []
+
+
+@on_loop
+async def test_open_upstream_slower_than_the_patience_begins_the_stream_before_it_answers(store_url: str) -> None:
+    async with running_worker(store_url, chat={"commit_after_seconds": 0.05}) as worker:
+        async with worker.connection(asking("Count to 5 [[sim: gate=door]]", stream=True)) as client:
+            await client.until(b'"role":"assistant"')
+            assert worker.upstream.state.gates.waiting == {"door": 1}
+            worker.upstream.open_gate("door")
+            await client.until(b"[DONE]")
+        (row,) = await worker.rows(1)
+        assert ends(row) == ("stop", "reported", 200)
+
+
+@on_loop
+async def test_open_upstream_faster_than_the_patience_is_an_ordinary_stream(store_url: str) -> None:
+    async with running_worker(store_url, chat={"commit_after_seconds": 10}) as worker:
+        refused = await worker.ask("hi [[sim: error=10000]]", stream=True)
+        assert refused.status_code == 502
+        assert (await worker.ask("hello", stream=True)).content.endswith(b"data: [DONE]\n\n")
+        assert len(await worker.rows(2)) == 2
+
+
+@on_loop
+async def test_open_failure_after_an_early_beginning_is_an_error_event_and_no_second_attempt(store_url: str) -> None:
+    async with running_worker(store_url, chat={"commit_after_seconds": 0.05}) as worker:
+        async with worker.connection(asking("hi [[sim: gate=door error=3040]]", stream=True)) as client:
+            await client.until(b'"role":"assistant"')
+            worker.upstream.open_gate("door")
+            assert b"server_is_overloaded" in await client.until(b"[DONE]")
+        (row,) = await worker.rows(1)
+        assert (row.end_reason, row.cost_nano, attempts(row)) == ("cut", 0, ["capacity"])
+
+
+@on_loop
+async def test_client_gone_after_an_early_beginning_is_booked_as_an_estimate(store_url: str) -> None:
+    async with running_worker(store_url, chat={"commit_after_seconds": 0.05}) as worker:
+        async with worker.connection(asking("hi [[sim: gate=door]]", stream=True)) as client:
+            await client.until(b'"role":"assistant"')
+            client.leave()
+        (row,) = await worker.rows(1)
+        assert ends(row) == ("client_gone", "estimated", 200)
+
+
+@on_loop
+async def test_choices_more_than_the_configuration_allows_are_refused_by_name(store_url: str) -> None:
+    async with running_worker(store_url, chat={"max_choices": 2}) as worker:
+        assert (await worker.ask("hello", n=2)).status_code == 200
+        refused = await worker.ask("hello", n=3)
+        assert (refused.status_code, refused.json()["error"]["param"]) == (400, "n")
+        assert len(await worker.rows(1)) == 1
