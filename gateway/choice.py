@@ -1,6 +1,7 @@
 """One choice while it is being streamed: what has arrived and how to get more. It books nothing and writes nothing."""
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 
 from gateway.client.contract import ReplyStream
@@ -47,3 +48,27 @@ class OpenChoice:
     def is_ended(self) -> bool:
         """Whether nothing more will come."""
         return self.reader is None or self.reader.ended
+
+
+async def arrivals(choices: list[OpenChoice]) -> AsyncGenerator[tuple[OpenChoice, Sequence[Event]], None]:
+    """Events of all choices as they arrive, those of each in order."""
+    for choice in choices:
+        yield choice, choice.events
+    if len(choices) == 1:
+        while not choices[0].is_ended:
+            yield choices[0], await choices[0].next()
+        return
+    reading = {asyncio.ensure_future(choice.next()): choice for choice in choices if not choice.is_ended}
+    try:
+        while reading:
+            done, _ = await asyncio.wait(reading, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                choice = reading.pop(task)
+                yield choice, task.result()
+                if not choice.is_ended:
+                    reading[asyncio.ensure_future(choice.next())] = choice
+    finally:
+        for task in reading:
+            task.cancel()
+        # Whoever closes the streams next must not meet a read that is still going on.
+        await asyncio.gather(*reading, return_exceptions=True)

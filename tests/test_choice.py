@@ -1,11 +1,14 @@
 """An open choice over a real connection: what the next read brings, and how it ends."""
 
+import asyncio
+from contextlib import aclosing
+
 import pytest
 from support.jobs import make_call
 from support.raw_server import Exchange
 from support.upstreams import connected, on_loop, soon
 
-from gateway.choice import OpenChoice
+from gateway.choice import OpenChoice, arrivals
 from gateway.client.contract import Client
 from gateway.core.answer import Delta, Failure, Finish
 from gateway.core.stream import ChoiceReader
@@ -103,3 +106,38 @@ async def test_choice_that_came_whole_has_nothing_more() -> None:
     await choice.close()
     with pytest.raises(AssertionError, match="came whole"):
         await choice.next()
+
+
+@on_loop
+async def test_arrivals_of_all_choices_each_in_order_to_the_end() -> None:
+    async with connected("httpx2", whole) as (_, client):
+        choices = [await open_choice(client) for _ in range(3)]
+        for index, choice in enumerate(choices):
+            choice.index = index
+        told: dict[int, list[object]] = {0: [], 1: [], 2: []}
+        async for choice, events in arrivals(choices):
+            told[choice.index] += events
+        assert told == {index: [Delta("one "), Finish("stop")] for index in range(3)}
+        for choice in choices:
+            await choice.close()
+
+
+@on_loop
+async def test_arrivals_of_choices_that_came_whole_are_their_events() -> None:
+    choices = [OpenChoice(index, [Delta("x"), Finish("stop")], 0.0, is_booked=True) for index in range(2)]
+    assert [events async for _, events in arrivals(choices)] == [[Delta("x"), Finish("stop")]] * 2
+
+
+@on_loop
+async def test_arrivals_closed_in_the_middle_leave_no_read_behind() -> None:
+    async with connected("httpx2", endless) as (server, client):
+        choices = [await open_choice(client) for _ in range(2)]
+        before = asyncio.all_tasks()
+        async with aclosing(arrivals(choices)) as found:
+            async for _, events in found:
+                if events:
+                    break
+        assert asyncio.all_tasks() == before
+        for choice in choices:
+            await choice.close()
+        await server.idle()
