@@ -1,4 +1,4 @@
-"""What a test needs of the machine. Where it is missing the test is skipped with the reason; CI turns that into a failure."""
+"""What a test needs of the machine. Where it is missing the test is skipped with the reason; CI makes that a failure."""
 
 from typing import TypeVar
 
