@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from gateway import __version__
-from gateway.cli import configuration, doctor, keys, ledger, limits, projects, usage
+from gateway.cli import configuration, doctor, keys, ledger, limits, probe, projects, usage
 from gateway.cli.failure import CommandFailed
 from gateway.cli.main import OWN_MODULE, run_module
 from gateway.cli.output import print_failure
@@ -29,6 +29,7 @@ app.command("usage")(usage.report_usage)
 app.command("models")(configuration.list_models)
 app.command("check")(configuration.check_file)
 app.command("doctor")(doctor.examine_here)
+app.command("probe")(probe.probe_upstream)
 
 # Here they are only listed, and found behind root options: what they take is known to the modules they come with.
 _FORWARDING = {"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []}
