@@ -1,4 +1,4 @@
-"""What a test needs of the machine. Where it is missing the test is skipped with the reason; CI makes that a failure."""
+"""What a test needs of the machine. Where it is missing the test is skipped; in CI that is a failure."""
 
 from typing import TypeVar
 
