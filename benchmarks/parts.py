@@ -15,7 +15,8 @@ import msgspec
 from gateway.config.load import load
 from gateway.core.answer import Completion, Delta, Usage
 from gateway.core.contracts import Answer
-from gateway.core.routing import Facts, plan
+from gateway.core.eligibility import Facts
+from gateway.core.routing import plan
 from gateway.core.sse import SseParser
 from gateway.core.stream import ChoiceReader
 from gateway.core.templates import count_prompts, texts_to_count

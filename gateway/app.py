@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import logging
 import os
+import random
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -15,11 +16,12 @@ from gateway.attempts import Attempting
 from gateway.client.select import create_client
 from gateway.core.errors import StoreAway
 from gateway.dispatch import Collaborators, Dispatch
-from gateway.fleet.health import ModelHealth
+from gateway.fleet.knowledge import Knowledge
 from gateway.keys import Keyring, ensure_organization
 from gateway.ledger.service import StoreLedger
 from gateway.metrics import Metrics
 from gateway.organization.service import admin_service
+from gateway.planning import Planning
 from gateway.relay import Receive, Scope, Send
 from gateway.site import Site, refuse
 from gateway.store.layout import Layout
@@ -95,9 +97,9 @@ class Gateway:
             settings.upstream.first_byte_seconds,
             time.monotonic,
         )
-        collaborators = Collaborators(
-            keyring, self._ledger, attempting, tokenizer, ModelHealth(time.monotonic), self._metrics
-        )
+        knowledge = Knowledge(time.time)
+        planning = Planning(tokenizer, knowledge, time.time, random.random)
+        collaborators = Collaborators(keyring, self._ledger, attempting, planning, knowledge, self._metrics)
         self._dispatch = Dispatch(settings, worker.upstream_name, collaborators)
         admin = admin_service(self._store, layout, worker.admin_key)
         self._site = Site(settings.catalog, keyring, admin, self._problems)

@@ -14,10 +14,10 @@ from gateway.client.contract import Client, Reply, ReplyStream
 from gateway.core.answer import Completion, Event, Failure, Usage
 from gateway.core.call import Call
 from gateway.core.contracts import Outbound, Upstream
+from gateway.core.eligibility import EXPECTED_OUTPUT_TOKENS
 from gateway.core.errors import InvalidRequest
 from gateway.core.promises import find_broken_promise
 from gateway.core.receipt import EndReason
-from gateway.core.routing import EXPECTED_OUTPUT_TOKENS
 from gateway.core.stream import ChoiceReader, cut_at_stop, replay
 from gateway.core.tally import Consumption
 from gateway.job import END_REASONS, Job

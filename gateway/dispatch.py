@@ -8,34 +8,35 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import msgspec
 
 from gateway.attempts import Attempting
-from gateway.choice import OpenChoice
+from gateway.choice import OpenChoice, arrivals
 from gateway.config.settings import Settings
-from gateway.core import routing
 from gateway.core.affinity import session_affinity
-from gateway.core.answer import Completion, Event, Failure, Finish, Usage
+from gateway.core.answer import Completion, Failure, Finish, Usage
 from gateway.core.call import Call
 from gateway.core.contracts import Answer, Surface
+from gateway.core.eligibility import MIN_OUTPUT_TOKENS
 from gateway.core.errors import GatewayError, InternalError, InvalidKey, InvalidRequest, StoreAway
+from gateway.core.patience import patience
 from gateway.core.receipt import EndReason
 from gateway.core.records import Identity
 from gateway.core.retry import Attempts, error_of
-from gateway.core.templates import count_prompts, texts_to_count
-from gateway.fleet.health import ModelHealth
+from gateway.core.routing import Plan
+from gateway.fleet.knowledge import Knowledge
 from gateway.heartbeat import Heartbeat
 from gateway.job import END_REASONS, Job, Request
 from gateway.keys import Keyring, redact
 from gateway.ledger.contract import Held, HoldRequest, Ledger, Refused, Stale
 from gateway.ledger.refusal import limit_reached
 from gateway.metrics import Metrics
+from gateway.planning import Planning
 from gateway.relay import JSON_TYPE, SSE_HEADERS, ClientGone, Exchange, Receive, Scope, Send, bearer_token
-from gateway.tokenizer import Tokenizer
 
 T = TypeVar("T")
 
@@ -45,11 +46,11 @@ Perform = Callable[[Job, int], Awaitable[list[T] | Failure]]
 _log = logging.getLogger("gateway.dispatch")
 _decode = msgspec.json.Decoder().decode
 
-_THREAD_CHARS = 64_000  # a prompt this long takes ~2 ms to count: a thread does it, so that no stream waits
 _NOT_JSON = (
     "We could not parse the JSON body of your request. (HINT: This likely means you aren't using your HTTP library "
     "correctly. The OpenAI API expects a JSON payload, but what was sent was not valid JSON.)"
 )
+_COMPLETE = ("stop", "length", "tool_calls")  # ends of answers that teach how long answers are
 _OWN_FAULT = (
     "The gateway had an error while processing your request. Sorry about that! "
     "Whoever runs it finds the cause in its log under the x-request-id of this answer."
@@ -63,8 +64,8 @@ class Collaborators:
     keyring: Keyring
     ledger: Ledger
     attempting: Attempting
-    tokenizer: Tokenizer
-    health: ModelHealth
+    planning: Planning
+    knowledge: Knowledge
     metrics: Metrics
 
 
@@ -78,15 +79,21 @@ class Dispatch:
         self._keyring = collaborators.keyring
         self._ledger = collaborators.ledger
         self._attempting = collaborators.attempting
-        self._tokenizer = collaborators.tokenizer
-        self._health = collaborators.health
+        self._planning = collaborators.planning
+        self._knowledge = collaborators.knowledge
         self._metrics = collaborators.metrics
+
+    def adopt(self, snapshot: Settings, attempting: Attempting) -> None:
+        """From the next request on. Those in flight keep their snapshot, and the client their attempts began with."""
+        self.snapshot = snapshot
+        self._attempting = attempting
+        self.heartbeat.seconds = snapshot.chat.heartbeat_seconds
 
     async def serve(self, surface: Surface, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request of `surface`, whatever happens."""
         exchange = Exchange(scope, receive, send)
         # Unique, not secret: seeded by the system once, it saves a system call a request.
-        request_id = f"req_{random.getrandbits(128):032x}"  # noqa: S311
+        request_id = f"req_{random.getrandbits(128):032x}"
         request = Request(request_id, exchange, surface, self.snapshot, self._upstream_name, time.monotonic())
         try:
             await self._answer(request)
@@ -112,7 +119,7 @@ class Dispatch:
         exchange.watch(_current_task())
         call = request.surface.parse(_read_json(body))
         _limit_choices(call, request.snapshot.chat.max_choices)
-        plan = routing.plan(call, request.snapshot.catalog, await self._facts(call))
+        plan = await self._planning.plan(call, identity.key.id, request.snapshot.catalog)
         job = request.job = self._job(request, identity, call, plan)
         if call.stream:
             await self._relay(request, job, await self._open(request, job))
@@ -141,25 +148,14 @@ class Dispatch:
             raise InvalidKey(f"Incorrect API key provided: {redact(token)}.", code="invalid_api_key")
         return identity
 
-    async def _facts(self, call: Call) -> routing.Facts:
-        """Count the prompt once for all models; a long one in a thread, so that no stream waits for it."""
-        texts = texts_to_count(call)
-        sizes = [len(text) for text in texts]
-        chars = sum(sizes)
-        if chars < _THREAD_CHARS:
-            prompts = count_prompts(call, texts, self._tokenizer.count)
-        else:
-            prompts = await asyncio.to_thread(count_prompts, call, texts, self._tokenizer.count)
-        return routing.Facts(time.time(), prompts, chars, max(sizes), self._health.retired, self._health.proven)
-
-    def _job(self, request: Request, identity: Identity, call: Call, plan: routing.Plan) -> Job:
+    def _job(self, request: Request, identity: Identity, call: Call, plan: Plan) -> Job:
         first = plan.candidates[0]
         return Job(
             id=request.id,
             surface=request.surface.name,
             upstream=request.upstream,
             arrived=request.arrived,
-            deadline=request.arrived + request.snapshot.upstream.total_seconds,
+            deadline=request.arrived + patience(_stated(request.exchange), request.snapshot.upstream.total_seconds),
             identity=identity,
             call=call,
             plan=plan,
@@ -179,17 +175,19 @@ class Dispatch:
         number = 0
         while True:
             job.candidate = candidates[number]
+            self._knowledge.attempting(job.candidate.model.id)
             outcome = await perform(job, await self._hold(job))
             attempts.made += 1
-            model_id = job.candidate.model.id
             if not isinstance(outcome, Failure):
-                self._health.answered(model_id)
+                self._knowledge.answered(job.candidate)
                 return outcome
-            self._metrics.attempt_failed(model_id, outcome.kind)
-            if outcome.kind == "retired":
-                self._health.called_retired(model_id)
+            left = job.deadline - time.monotonic()
+            self._metrics.attempt_failed(job.candidate.model.id, outcome.kind)
+            if left > 0 or outcome.kind != "first_byte_timeout":  # an impatient client says nothing about the model
+                self._knowledge.failed(job.candidate, outcome)
             retry = attempts.next(outcome, number, random.random())
-            if retry is None or request.exchange.is_committed:
+            is_over = request.exchange.is_committed or retry is None or retry.pause >= left
+            if is_over or retry is None or not self._knowledge.take_retry():
                 raise error_of(outcome, job.candidate.model, time.time())
             number = retry.candidate
             await asyncio.sleep(retry.pause)
@@ -236,7 +234,7 @@ class Dispatch:
             raise AssertionError("a stream that was committed has an encoder")
         job.first_byte = time.monotonic()
         end: EndReason = "stop"
-        async for choice, events in _arrivals(choices):
+        async for choice, events in arrivals(choices):
             if pending:
                 await exchange.write(pending)
             pending = b""
@@ -300,6 +298,13 @@ class Dispatch:
         self._ledger.settle(receipt)
         until_first_byte = (job.first_byte or now) - job.arrived
         self._metrics.observe(receipt, until_first_byte - job.upstream_seconds)
+        if end in _COMPLETE:
+            self._knowledge.settled(job.sample())
+
+
+def _stated(exchange: Exchange) -> str | None:
+    """The seconds an official SDK says that it will wait: Python's header, else JavaScript's."""
+    return exchange.header(b"x-stainless-read-timeout") or exchange.header(b"x-stainless-timeout")
 
 
 def _claims(job: Job) -> HoldRequest:
@@ -312,34 +317,15 @@ def _claims(job: Job) -> HoldRequest:
         surface=job.surface,
         prompt_tokens=job.candidate.prompt_tokens,
         max_tokens=job.candidate.max_tokens,
-        min_tokens=routing.MIN_OUTPUT_TOKENS,
+        min_tokens=MIN_OUTPUT_TOKENS,
         choices=job.call.n,
         price=job.price,
         spent_nano=job.tally.cost_nano,
         spent_tokens=job.tally.prompt_tokens + job.tally.completion_tokens,
+        stream=job.call.stream,
+        upstream=job.upstream,
+        reason=job.candidate.reason,
     )
-
-
-async def _arrivals(choices: list[OpenChoice]) -> AsyncIterator[tuple[OpenChoice, Sequence[Event]]]:
-    """Events of all choices as they arrive, those of each in order."""
-    for choice in choices:
-        yield choice, choice.events
-    if len(choices) == 1:
-        while not choices[0].is_ended:
-            yield choices[0], await choices[0].next()
-        return
-    reading = {asyncio.ensure_future(choice.next()): choice for choice in choices if not choice.is_ended}
-    try:
-        while reading:
-            done, _ = await asyncio.wait(reading, return_when=asyncio.FIRST_COMPLETED)
-            for task in done:
-                choice = reading.pop(task)
-                yield choice, task.result()
-                if not choice.is_ended:
-                    reading[asyncio.ensure_future(choice.next())] = choice
-    finally:
-        for task in reading:
-            task.cancel()
 
 
 def _answer_id(request: Request) -> str:

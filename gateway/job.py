@@ -13,9 +13,10 @@ from gateway.core.answer import FinishReason
 from gateway.core.call import Call
 from gateway.core.catalog import Price
 from gateway.core.contracts import Encoder, Surface
+from gateway.core.eligibility import Candidate, Sample
 from gateway.core.receipt import EndReason, Receipt
 from gateway.core.records import Identity
-from gateway.core.routing import Candidate, Plan
+from gateway.core.routing import Plan
 from gateway.core.tally import Circumstances, Outcome, Tally, Timing, receipt
 from gateway.ledger.contract import Held
 from gateway.relay import Exchange, Headers
@@ -76,6 +77,21 @@ class Job:
         if self.ignored:
             found.append((b"x-gateway-ignored", ", ".join(dict.fromkeys(self.ignored)).encode("ascii", "replace")))
         return found
+
+    def sample(self) -> Sample:
+        """What the attempt that answered teaches."""
+        attempt = self.tally.attempts[-1]
+        first = None
+        if self.call.stream and self.first_byte is not None:
+            first = max(0.0, self.first_byte - self.arrived - attempt.started_ms / 1000)
+        return Sample(
+            key_id=self.identity.key.id,
+            route=self.plan.route.name,
+            model_id=attempt.model,
+            output_tokens=attempt.completion_tokens,
+            first_token_seconds=first,
+            total_seconds=attempt.latency_ms / 1000,
+        )
 
     def receipt(self, now: float) -> Receipt:
         """The row of this job, which must have been held."""

@@ -143,7 +143,15 @@ def number(minimum: float, maximum: float) -> Scalar:
 
 def usd_per_mtok() -> Scalar:
     """Dollars per million tokens → integer nano-dollars, digit by digit."""
+    return _dollars("dollars per million tokens")
 
+
+def usd() -> Scalar:
+    """Dollars → integer nano-dollars, digit by digit."""
+    return _dollars("dollars")
+
+
+def _dollars(meaning: str) -> Scalar:
     def parse(given: str) -> int:
         found = re.fullmatch(r"([0-9]{1,9})(?:\.([0-9]{1,30}))?", given)
         if not found:
@@ -156,7 +164,7 @@ def usd_per_mtok() -> Scalar:
             raise ValueError("amounts above 9,000,000 dollars cannot be counted exactly")
         return nano
 
-    return Scalar("dollars per million tokens", parse, {"type": "number", "minimum": 0}, may_be_null=False)
+    return Scalar(meaning, parse, {"type": "number", "minimum": 0})
 
 
 def day(*, may_be_null: bool = False) -> Scalar:

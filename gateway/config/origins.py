@@ -39,7 +39,7 @@ _MODEL_KEYS: Final = (
     "successor",
     "prices",
 )
-_ROUTE_KEYS: Final = ("policy", "models", "max_attempts")
+_ROUTE_KEYS: Final = ("policy", "models", "max_attempts", "weights", "max_cost_usd", "fallback_for_pinned")
 _URL: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*://)(.*@)?([^?#]*)(.*)", re.DOTALL)
 
 

@@ -1,6 +1,7 @@
 """The models: what each can do, how much it takes in, what it costs and where each figure comes from."""
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Literal
 from urllib.parse import unquote
 
@@ -66,12 +67,25 @@ class Model:
 
 @dataclass(slots=True, frozen=True)
 class Route:
-    """A model name that stands for several models and a policy."""
+    """A model name that stands for several models and a policy.
+
+    `weights` are of models under `weighted`, of `cost` and `speed` under `balanced`. With `fallback_for_pinned` a model
+    of this route that was asked for by its own name may be replaced by the others; `pinned` is that model then.
+    """
 
     name: str
     models: tuple[str, ...]
     policy: str = "cheapest"
     max_attempts: int = 3
+    weights: Mapping[str, float] = field(default_factory=dict)
+    max_cost_nano: int | None = None  # most a request may cost at its most expensive, nano-dollars
+    fallback_for_pinned: bool = False
+    pinned: str | None = None
+
+    @property
+    def max_cost_usd(self) -> float | None:
+        """`max_cost_nano` in dollars, to be shown."""
+        return None if self.max_cost_nano is None else self.max_cost_nano / 1e9
 
 
 @dataclass(slots=True, frozen=True)
@@ -86,18 +100,25 @@ class Catalog:
     def __post_init__(self) -> None:
         """Index every name once: looking one up is on the way of each request."""
         named: dict[str, Route] = {}
+        by_id = {model_id: self._route_of(model_id) for model_id in self.models}
         for model in self.models.values():
-            alone = Route(model.id, (model.id,))
-            named.update(dict.fromkeys(model.names, alone))
-        named.update({model_id: Route(model_id, (model_id,)) for model_id in self.models})
+            named.update(dict.fromkeys(model.names, by_id[model.id]))
+        named.update(by_id)
         named.update(self.routes)
         # Last, so that an operator may point a retired model's name somewhere else.
         named.update({alias: named[target] for alias, target in self.aliases.items() if target in named})
         object.__setattr__(self, "_named", named)
 
+    def _route_of(self, model_id: str) -> Route:
+        """A model asked for by its own name: alone, or ahead of the first route's others that lends it fallbacks."""
+        for route in self.routes.values():
+            if route.fallback_for_pinned and model_id in route.models:
+                return replace(route, name=model_id, pinned=model_id)
+        return Route(model_id, (model_id,))
+
     def resolve(self, name: str) -> Route | None:
         """The route a client means by `name`: an alias, a route, a model id or a short name, percent-encoded or not.
 
-        A single model is a route of one, named by its id. None where nothing has this name.
+        A single model is a route of its own, named by its id. None where nothing has this name.
         """
         return self._named.get(name) or self._named.get(unquote(name))

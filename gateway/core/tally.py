@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 
 from gateway.core.answer import Failure, Usage
 from gateway.core.catalog import Price
+from gateway.core.eligibility import Candidate
 from gateway.core.pricing import cost_nano
 from gateway.core.receipt import Attempt, EndReason, Receipt, UsageSource
 from gateway.core.records import Identity
-from gateway.core.routing import Candidate
 
 _NANO = 1_000_000_000
 _WEAKNESS: dict[UsageSource, int] = {"reported": 0, "counted": 1, "estimated": 2}

@@ -202,10 +202,29 @@ def test_given_short_name_in_two_ids_stands_for_neither() -> None:
         (
             "routes: {auto: {policy: cheap}}",
             [
-                "line 1: routes.auto.policy: must be one of cheapest, ordered, largest_window, "
-                "smallest_sufficient_window, not 'cheap' (did you mean cheapest?)"
+                "line 1: routes.auto.policy: must be one of cheapest, fastest, balanced, ordered, weighted, "
+                "largest_window, smallest_sufficient_window, not 'cheap' (did you mean cheapest?)"
             ],
         ),
+        (
+            "routes:\n  auto:\n    weights: {cost: 1}",
+            [
+                "line 3: routes.auto.weights: weights are of models under `weighted`, "
+                "of cost and speed under `balanced`"
+            ],
+        ),
+        (
+            "routes:\n  auto:\n    policy: balanced\n    weights: {cost: 1, sped: 2}",
+            [
+                "line 4: routes.auto.weights: weights are of models under `weighted`, "
+                "of cost and speed under `balanced`"
+            ],
+        ),
+        (
+            "routes:\n  auto:\n    policy: weighted\n    weights: {lama: 1}",
+            ["line 4: routes.auto.weights.lama: there is no model lama"],
+        ),
+        ("routes:\n  auto: {max_cost_usd: cheap}", ["line 2: routes.auto.max_cost_usd: must be dollars, not 'cheap'"]),
         (
             f"models: {{'{HF}': {{enabled: false}}}}\nroutes:\n  mine: {{models: [llama-3-8b-instruct]}}",
             ["line 3: routes.mine: has no models"],
@@ -226,3 +245,16 @@ def test_given_short_name_in_two_ids_stands_for_neither() -> None:
 def test_given_mistake_names_line_and_path(text: str, expected: list[str]) -> None:
     found = problems(text)
     assert [problem for problem in found if problem in expected] == expected
+
+
+def test_routes_take_weights_ceiling_and_fallbacks() -> None:
+    text = (
+        f"routes:\n  shared: {{policy: weighted, models: [llama-3-8b-instruct, '{FP8}'], "
+        "weights: {llama-3-8b-instruct: 0, llama-3.1-8b-instruct-fp8: 2.5}}\n"
+        "  both: {policy: balanced, models: [llama-3-8b-instruct], weights: {speed: 3}}\n"
+        "  auto: {max_cost_usd: 0.000000001, fallback_for_pinned: true}\n"
+    )
+    routes = load(text, {}, Path("/"), demo=False).catalog.routes
+    assert routes["shared"].weights == {HF: 0.0, FP8: 2.5}
+    assert routes["both"].weights == {"speed": 3.0}
+    assert (routes["auto"].max_cost_nano, routes["auto"].fallback_for_pinned) == (1, True)

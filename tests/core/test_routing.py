@@ -7,10 +7,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.core.call import Call, Message, Tool
+from gateway.core.call import Call, Message, ResponseFormat, Tool
 from gateway.core.catalog import Catalog, Model, Price, Route
-from gateway.core.errors import ContextTooLong, InvalidRequest, NotFound
-from gateway.core.routing import POLICIES, Facts, plan
+from gateway.core.eligibility import Facts, Learned, Stop
+from gateway.core.errors import (
+    ContextTooLong,
+    GatewayError,
+    InvalidRequest,
+    NotFound,
+    UpstreamOverloaded,
+    UpstreamQuotaUsedUp,
+)
+from gateway.core.policies import POLICIES
+from gateway.core.routing import plan
 
 CALL = Call("chat", "auto", (Message("user", "hi"),))
 
@@ -32,9 +41,8 @@ def catalog(*models: Model, policy: str = "cheapest") -> Catalog:
     return Catalog({entry.id: entry for entry in models}, {"auto": Route("auto", ids, policy)}, {})
 
 
-def facts(prompt: int = 10, chars: int = 40, **changes: Any) -> Facts:  # any field of the facts
-    known = Facts(1e9, {"llama3": prompt, "llama3.1": prompt}, chars, chars)
-    return replace(known, **changes)
+def facts(prompt: int = 10, chars: int = 40, **learned: Any) -> Facts:  # any field of what was learned
+    return Facts(1e9, {"llama3": prompt, "llama3.1": prompt}, chars, chars, Learned(**learned))
 
 
 def order(call: Call, entries: Catalog, known: Facts) -> list[str]:
@@ -61,6 +69,7 @@ def test_plan_cheapest_weighs_prompt_against_expected_output() -> None:
         ("largest_window", ["c", "b", "a"]),
         ("smallest_sufficient_window", ["a", "b", "c"]),
         ("cheapest", ["a", "c", "b"]),
+        ("balanced", ["a", "c", "b"]),
     ],
 )
 def test_plan_orders_by_the_policy(policy: str, expected: list[str]) -> None:
@@ -117,7 +126,16 @@ def test_plan_leaves_out_models_without_tools_and_says_so() -> None:
     assert made.excluded[0].reason == "does not offer tools"
 
 
-@pytest.mark.parametrize(("field", "value"), [("raw", True), ("lora", "name"), ("tools", (Tool("f", "d", {}),))])
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("raw", True),
+        ("lora", "name"),
+        ("stream", True),
+        ("tools", (Tool("f", "d", {}),)),
+        ("response_format", ResponseFormat("json_object")),
+    ],
+)
 def test_plan_capability_nobody_has_is_an_unsupported_parameter(field: str, value: Any) -> None:  # any field of a call
     call = replace(CALL, **{field: value})
     with pytest.raises(InvalidRequest) as caught:
@@ -125,10 +143,12 @@ def test_plan_capability_nobody_has_is_an_unsupported_parameter(field: str, valu
     assert (caught.value.param, caught.value.code) == (field, "unsupported_parameter")
 
 
-def test_plan_content_longer_than_a_model_takes_goes_elsewhere() -> None:
-    short = model("short", 1_000_000, max_content_chars=131_072)
-    known = facts(prompt=40_000, chars=131_073)
-    assert order(CALL, catalog(short, model("long", 1_000_000)), known) == ["long"]
+def test_plan_content_longer_than_published_comes_last_until_disproved() -> None:
+    short = model("short", 1_000_000, 1, 1, max_content_chars=131_072)
+    entries = catalog(short, model("long", 1_000_000))
+    assert order(CALL, entries, facts(40_000, 131_072)) == ["short", "long"]
+    assert order(CALL, entries, facts(40_000, 131_073)) == ["long", "short"]
+    assert order(CALL, entries, facts(40_000, 131_073, unlimited=frozenset({"short"}))) == ["short", "long"]
 
 
 def test_plan_deprecated_models_come_last_until_they_answer() -> None:
@@ -143,6 +163,91 @@ def test_plan_retired_model_asked_for_by_name_names_the_successor() -> None:
     with pytest.raises(NotFound) as caught:
         plan(replace(CALL, requested_model="old"), entries, facts(retired=frozenset({"old"})))
     assert "`new`" in caught.value.message
+
+
+def test_plan_json_by_instruction_needs_no_capability() -> None:
+    told = model("told", 1000, json_mode="prompt")
+    assert order(replace(CALL, response_format=ResponseFormat("json_object")), catalog(told), facts()) == ["told"]
+
+
+def test_plan_resting_models_are_left_out_until_their_rest_is_over() -> None:
+    entries = catalog(model("a", 1000, 1, 1), model("b", 1000))
+    made = plan(CALL, entries, facts(resting={"a": 1e9 + 5}))
+    assert [candidate.model.id for candidate in made.candidates] == ["b"]
+    assert made.excluded[0].reason == "failed repeatedly; asked again in 5 s"
+    assert order(CALL, entries, facts(resting={"a": 1e9})) == ["a", "b"]
+
+
+def test_plan_all_resting_is_overloaded_until_the_first_is_back() -> None:
+    with pytest.raises(UpstreamOverloaded) as caught:
+        plan(CALL, catalog(model("a", 1000), model("b", 100)), facts(resting={"a": 1e9 + 5, "b": 1e9 + 3}))
+    assert caught.value.retry_after == 3
+
+
+def test_plan_too_long_for_the_rest_while_the_large_one_rests_is_overloaded() -> None:
+    with pytest.raises(UpstreamOverloaded):
+        plan(CALL, catalog(model("large", 10_000), model("small", 1000)), facts(900, resting={"large": 1e9 + 5}))
+
+
+def test_plan_learned_window_replaces_the_catalogues() -> None:
+    entries = catalog(model("a", 128_000))
+    call = replace(CALL, max_tokens=24_000)
+    assert order(call, entries, facts()) == ["a"]
+    with pytest.raises(ContextTooLong) as caught:
+        plan(call, entries, facts(windows={"a": 24_000}))
+    assert caught.value.message.startswith("This model's maximum context length is 24000 tokens.")
+
+
+@pytest.mark.parametrize(("kind", "error"), [("quota", UpstreamQuotaUsedUp), ("rate_limited", UpstreamOverloaded)])
+def test_plan_stopped_account_refuses_until_it_may_ask_again(kind: Any, error: type[GatewayError]) -> None:
+    entries = catalog(model("a", 1000))
+    with pytest.raises(error) as caught:
+        plan(CALL, entries, facts(stop=Stop(kind, 1e9 + 60)))
+    if kind == "rate_limited":
+        assert caught.value.retry_after == 60
+    assert order(CALL, entries, facts(stop=Stop(kind, 1e9))) == ["a"]
+
+
+def test_plan_hopeless_call_on_a_stopped_account_is_still_the_callers_fault() -> None:
+    with pytest.raises(ContextTooLong):
+        plan(CALL, catalog(model("a", 100)), facts(stop=Stop("quota", 2e9)))
+
+
+def priced(ceiling_nano: int, *models: Model) -> Catalog:
+    ids = tuple(entry.id for entry in models)
+    route = Route("auto", ids, max_cost_nano=ceiling_nano)
+    return Catalog({entry.id: entry for entry in models}, {"auto": route}, {})
+
+
+def test_plan_price_ceiling_leaves_out_what_could_cost_more() -> None:
+    dear, fair = model("dear", 10_000, 100, 200), model("fair", 10_000, 100, 100)
+    entries = priced(101_000, dear, fair)  # 10 prompt + 1,000 output tokens of `fair` cost 101 microdollars
+    call = replace(CALL, max_tokens=1000)
+    made = plan(call, entries, facts())
+    assert [candidate.model.id for candidate in made.candidates] == ["fair"]
+    assert made.excluded[0].reason == "could cost $0.0002010, more than the route allows"
+    with pytest.raises(InvalidRequest) as caught:
+        plan(replace(call, max_tokens=1001), entries, facts())
+    assert caught.value.code == "max_cost_exceeded"
+
+
+def test_plan_price_ceiling_shortens_an_answer_whose_length_was_not_asked_for() -> None:
+    made = plan(replace(CALL, n=2), priced(202_000, model("a", 10_000)), facts())
+    assert made.candidates[0].max_tokens == 1000
+    with pytest.raises(InvalidRequest):
+        plan(CALL, priced(20_000, model("a", 10_000)), facts())
+
+
+def test_plan_pinned_model_has_no_fallback_unless_its_route_lends_one() -> None:
+    models = {name: model(name, 1000, price, price) for name, price in (("a", 9), ("b", 2), ("c", 1))}
+    route = Route("auto", ("a", "b", "c"))
+    call = replace(CALL, requested_model="b")
+    assert order(call, Catalog(models, {"auto": route}, {}), facts()) == ["b"]
+    lending = Catalog(models, {"auto": replace(route, fallback_for_pinned=True)}, {})
+    made = plan(call, lending, facts())
+    assert [candidate.model.id for candidate in made.candidates] == ["b", "c", "a"]
+    assert made.candidates[0].reason == "asked for by name"
+    assert made.route.name == "b"
 
 
 windows = st.integers(1, 200_000)

@@ -2,12 +2,13 @@
 
 from gateway.core.answer import Failure, Usage
 from gateway.core.catalog import Model, Price
+from gateway.core.eligibility import Candidate
+from gateway.core.policies import tell_cost
 from gateway.core.records import Identity, Key, Organization, Project
-from gateway.core.routing import Candidate
 from gateway.core.tally import Circumstances, Consumption, Outcome, Tally, Timing, receipt
 
 PRICE = Price("p1", 0, "page", 152_000_000, 287_000_000)
-CANDIDATE = Candidate(Model("m", 32_000, (PRICE,)), 10, 100, 0, "why")
+CANDIDATE = Candidate(Model("m", 32_000, (PRICE,)), 10, 100, 0, tell_cost)
 TIMING = Timing(1, 20)
 IDENTITY = Identity(
     Organization("org_1", 1), Project("proj_1", 1, "p", 0), Key("key_1", 1, "proj_1", "k", 0, "sk-…abcd", "svc_1"), "00"

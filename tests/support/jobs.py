@@ -8,7 +8,8 @@ from support.ledgers import make_identity
 
 from gateway.core.call import Call, Message
 from gateway.core.catalog import Catalog, Model, Price
-from gateway.core.routing import Facts, plan
+from gateway.core.eligibility import Facts
+from gateway.core.routing import plan
 from gateway.job import Job
 from gateway.ledger.contract import Held
 

@@ -1,0 +1,89 @@
+"""How fast each model answers, as moving averages over its latest answers, and how long the answers of a key are.
+
+Both only order candidates: a wrong figure costs a little time or money, never an answer.
+"""
+
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from gateway.core.eligibility import Sample, Speed
+
+SPEED_SHARE: Final = 0.2  # of the newest answer in the average
+FEWEST_SAMPLES: Final = 20  # answers of a key on a route before their length is believed
+OUTPUT_SHARE: Final = 0.02  # of the newest answer in the mean length, once there are many
+MOST_KEYS: Final = 4_096  # whose lengths are remembered, the latest used
+_FEWEST_RATE_TOKENS: Final = 4  # a shorter answer says nothing about tokens per second
+_SHORTEST_WRITING: Final = 0.001  # seconds; what is faster than the clock can tell says nothing either
+
+
+class Speeds:
+    """Per model: seconds to the first token, and tokens a second after it."""
+
+    def __init__(self) -> None:
+        self._speeds: dict[str, Speed] = {}
+
+    @property
+    def speeds(self) -> Mapping[str, Speed]:
+        """By model id; those never measured are missing."""
+        return self._speeds
+
+    def observe(self, sample: Sample, now: float) -> None:
+        """Take one answer in. An answer that came whole tells the rate only, by what is known of the first token."""
+        known = self._speeds.get(sample.model_id)
+        first = sample.first_token_seconds
+        if first is None:
+            first = min(known.first_token_seconds, sample.total_seconds / 2) if known else 0.0
+        writing = sample.total_seconds - first
+        is_telling = sample.output_tokens >= _FEWEST_RATE_TOKENS and writing >= _SHORTEST_WRITING
+        rate = sample.output_tokens / writing if is_telling else None
+        if known is None:
+            if rate is not None:
+                self._speeds[sample.model_id] = Speed(first, rate, now)
+            return
+        self._speeds[sample.model_id] = Speed(
+            _moved(known.first_token_seconds, first, SPEED_SHARE),
+            known.tokens_per_second if rate is None else _moved(known.tokens_per_second, rate, SPEED_SHARE),
+            now,
+        )
+
+
+@dataclass(slots=True)
+class _Lengths:
+    """One key's answers: how many per route, their mean length, and the lengths that may be believed."""
+
+    counts: dict[str, int] = field(default_factory=dict)
+    means: dict[str, float] = field(default_factory=dict)
+    believed: dict[str, int] = field(default_factory=dict)
+
+
+class OutputLengths:
+    """How many tokens the answers of a key have on a route, once there were enough of them."""
+
+    def __init__(self) -> None:
+        self._keys: OrderedDict[str, _Lengths] = OrderedDict()
+
+    def of(self, key_id: str) -> Mapping[str, int] | None:
+        """Expected output tokens by route; None for a key nothing is known about."""
+        lengths = self._keys.get(key_id)
+        return None if lengths is None else lengths.believed
+
+    def observe(self, sample: Sample) -> None:
+        """Take one answer in: an even mean at first, a moving one later, so that a change of habit is followed."""
+        lengths = self._keys.get(sample.key_id)
+        if lengths is None:
+            lengths = self._keys[sample.key_id] = _Lengths()
+            if len(self._keys) > MOST_KEYS:
+                self._keys.popitem(last=False)
+        self._keys.move_to_end(sample.key_id)
+        route = sample.route
+        count = lengths.counts[route] = lengths.counts.get(route, 0) + 1
+        share = max(1 / count, OUTPUT_SHARE)
+        mean = lengths.means[route] = _moved(lengths.means.get(route, 0.0), sample.output_tokens, share)
+        if count >= FEWEST_SAMPLES:
+            lengths.believed[route] = max(1, round(mean))
+
+
+def _moved(mean: float, newest: float, share: float) -> float:
+    return mean + (newest - mean) * share
