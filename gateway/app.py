@@ -15,6 +15,9 @@ from pathlib import Path
 from gateway.attempts import Attempting
 from gateway.client.select import create_client
 from gateway.core.errors import StoreAway
+from gateway.dashboard.routes import Doorkeeper
+from gateway.dashboard.sessions import Sessions
+from gateway.dashboard.sign_in_rate import SignInRate
 from gateway.dispatch import Collaborators, Dispatch
 from gateway.fleet.knowledge import Knowledge
 from gateway.keys import Keyring, ensure_organization
@@ -101,8 +104,10 @@ class Gateway:
         planning = Planning(tokenizer, knowledge, time.time, random.random)
         collaborators = Collaborators(keyring, self._ledger, attempting, planning, knowledge, self._metrics)
         self._dispatch = Dispatch(settings, worker.upstream_name, collaborators)
-        admin = admin_service(self._store, layout, worker.admin_key)
-        self._site = Site(settings.catalog, keyring, admin, self._problems)
+        sessions = Sessions(self._store, layout, worker.admin_key)
+        admin = admin_service(self._store, layout, worker.admin_key, sessions.find_viewer)
+        doorkeeper = Doorkeeper(sessions, SignInRate(self._store, layout), admin.auth.recognizes)
+        self._site = Site(settings.catalog, keyring, admin, doorkeeper, self._problems)
 
     async def _open_forever(self) -> None:
         """Bind the store, however long it takes; then begin to account."""

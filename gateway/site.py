@@ -15,6 +15,8 @@ from starlette.routing import Mount, Route, Router
 
 from gateway.core.catalog import Catalog
 from gateway.core.errors import GatewayError, InternalError, InvalidKey, MethodNotAllowed, NotFound
+from gateway.dashboard.routes import Doorkeeper
+from gateway.dashboard.routes import routes as dashboard_routes
 from gateway.keys import Keyring, redact
 from gateway.models import find_model, list_models
 from gateway.organization.routes import routes as organization_routes
@@ -58,7 +60,9 @@ class Endpoint:
 class Site:
     """The pages of a worker. `problems` names what keeps it from being ready."""
 
-    def __init__(self, catalog: Catalog, keyring: Keyring, admin: AdminService, problems: Problems) -> None:
+    def __init__(
+        self, catalog: Catalog, keyring: Keyring, admin: AdminService, doorkeeper: Doorkeeper, problems: Problems
+    ) -> None:
         self._catalog = catalog
         self._keyring = keyring
         self._problems = problems
@@ -70,6 +74,7 @@ class Site:
                 Route("/v1/models", Endpoint(self._models)),
                 Route("/v1/models/{id:path}", Endpoint(self._model)),
                 Mount("/v1/organization", routes=organization_routes(admin)),
+                *dashboard_routes(doorkeeper),
             ],
             redirect_slashes=False,
             default=Endpoint(self._unknown, any_method=True),

@@ -28,14 +28,18 @@ class AdminAuth:
                 "You didn't provide an API key. You need to provide your API key in an Authorization header using "
                 "Bearer auth (i.e. Authorization: Bearer YOUR_KEY). This endpoint takes the gateway's admin key."
             )
-        given = hashlib.sha256(token.encode("utf-8", "surrogateescape")).digest()
-        if not hmac.compare_digest(given, self._digest):
+        if not self.recognizes(token):
             raise InvalidKey(
                 f"Incorrect API key provided: {_mask(token)}. This endpoint takes the gateway's admin key: "
                 "GATEWAY_ADMIN_KEY, or the file admin-key in the gateway's data directory.",
                 code="invalid_api_key",
             )
         return "admin"
+
+    def recognizes(self, token: str) -> bool:
+        """Whether this is the admin key."""
+        given = hashlib.sha256(token.encode("utf-8", "surrogateescape")).digest()
+        return hmac.compare_digest(given, self._digest)
 
 
 def _mask(token: str) -> str:

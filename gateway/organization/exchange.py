@@ -11,13 +11,18 @@ from dataclasses import dataclass
 import msgspec
 from starlette.types import Receive, Scope, Send
 
-from gateway.core.errors import BodyTooLarge, GatewayError, MethodNotAllowed, NotFound
+from gateway.core.errors import BodyTooLarge, Forbidden, GatewayError, MethodNotAllowed, NotFound
+from gateway.core.viewer import Viewer
 from gateway.organization.change import Actor
 from gateway.organization.parameters import Body, Query
 from gateway.organization.service import AdminService
 
 # No object of the admin API is anywhere near this size.
 MAX_BODY_BYTES = 256 * 1024
+
+_CREDENTIALS = (b"authorization", b"cookie")
+
+EVERYTHING = Viewer()
 
 _encode = msgspec.json.Encoder().encode
 
@@ -31,6 +36,7 @@ class Question:
     path: Mapping[str, str]
     query: Query
     body: Body
+    viewer: Viewer = EVERYTHING
 
 
 class ClientGone(Exception):
@@ -41,11 +47,15 @@ Responder = Callable[[Question], Awaitable[object]]
 
 
 class Endpoint:
-    """The ASGI application behind one path: a table of methods. Without any, the URL is unknown."""
+    """The ASGI application behind one path: a table of methods. Without any, the URL is unknown.
 
-    def __init__(self, service: AdminService, methods: Mapping[str, Responder]) -> None:
+    `view` answers a GET of a session that belongs to a virtual key; without one, such a session is refused.
+    """
+
+    def __init__(self, service: AdminService, methods: Mapping[str, Responder], view: Responder | None = None) -> None:
         self._service = service
         self._methods = methods
+        self._view = view
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -78,12 +88,24 @@ class Endpoint:
             raise MethodNotAllowed(
                 f"Not allowed to {method} on {path}. (HINT: Perhaps you meant to use a different HTTP method?)"
             )
-        headers = {name: value for name, value in scope["headers"] if name == b"authorization"}
-        admin = self._service.auth.admit(headers.get(b"authorization", b"").decode("latin-1"))
+        viewer, actor = await self._admit(scope, request_id)
+        if viewer != EVERYTHING:
+            function = self._view
+        if function is None:
+            raise Forbidden("A session of a virtual key reads the usage, costs and rows of its own key only.")
         body = await _read_body(receive)
-        actor = Actor(admin, request_id)
-        question = Question(self._service, actor, scope["path_params"], Query(scope["query_string"]), Body(body))
-        return await function(question)
+        query = Query(scope["query_string"])
+        return await function(Question(self._service, actor, scope["path_params"], query, Body(body), viewer))
+
+    async def _admit(self, scope: Scope, request_id: str) -> tuple[Viewer, Actor]:
+        """The admin key in a header may do anything; a browser session, in a cookie, may read. Raises InvalidKey."""
+        headers = {name: value.decode("latin-1") for name, value in scope["headers"] if name in _CREDENTIALS}
+        # Only GET: a page of somebody else's that makes a browser send the cookie must not change anything.
+        if b"authorization" not in headers and scope["method"] == "GET" and self._service.find_viewer is not None:
+            viewer = await self._service.find_viewer(headers.get(b"cookie", ""))
+            if viewer is not None:
+                return viewer, Actor("session", request_id)
+        return EVERYTHING, Actor(self._service.auth.admit(headers.get(b"authorization")), request_id)
 
 
 async def _read_body(receive: Receive) -> bytes:

@@ -120,7 +120,7 @@ async def retrieve_key(question: Question) -> KeyObject:
     key = await question.service.credentials.key(question.path["project_id"], key_id)
     if key.revoked_at is not None and not with_revoked:
         raise no_such_key(key_id)
-    return await _shown(question, key)
+    return await show_key(question, key)
 
 
 async def update_key(question: Question) -> KeyObject:
@@ -130,7 +130,7 @@ async def update_key(question: Question) -> KeyObject:
     question.body.done()
     path = question.path
     credentials = question.service.credentials
-    return await _shown(
+    return await show_key(
         question, await credentials.change_key(path["project_id"], path["key_id"], name, expires, question.actor)
     )
 
@@ -142,7 +142,8 @@ async def delete_key(question: Question) -> Deleted:
     return Deleted(id=key_id, object="organization.project.api_key.deleted")
 
 
-async def _shown(question: Question, key: Key) -> KeyObject:
+async def show_key(question: Question, key: Key) -> KeyObject:
+    """A key with its owner and its last use."""
     credentials = question.service.credentials
     project = await question.service.registry.project(key.project_id)
     accounts = {account.id: account for account in await credentials.accounts(project.id)}

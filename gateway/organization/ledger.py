@@ -93,8 +93,13 @@ async def retrieve_row(question: Question) -> RowObject:
     registry = question.service.registry
     row = await get_row(registry.store, registry.layout, question.path["row_id"])
     if row is None:
-        raise NotFound(f"No such row: '{question.path['row_id']}'.", code="not_found")
+        raise no_such_row(question.path["row_id"])
     return _row_object(row)
+
+
+def no_such_row(row_id: str) -> NotFound:
+    """The error for a row that is not there, or not the asker's."""
+    return NotFound(f"No such row: '{row_id}'.", code="not_found")
 
 
 def _row_object(row: Receipt) -> RowObject:

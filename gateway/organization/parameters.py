@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl
 
 import msgspec
 
-from gateway.core.errors import InvalidRequest
+from gateway.core.errors import Forbidden, InvalidRequest
 
 MAX_NAME_LENGTH = 256
 
@@ -103,6 +103,12 @@ class Query:
         """`true` or `false`."""
         value = self.text(name, ("true", "false"))
         return None if value is None else value == "true"
+
+    def narrow(self, name: str, value: str) -> None:
+        """Let a filter have this value and no other, also where it was not given. Raises Forbidden."""
+        if any(asked != value for asked in self._unread.get(name, ())):
+            raise Forbidden(f"This session may not read any other '{name}' than '{value}'.", param=name)
+        self._unread[name] = [value]
 
     def done(self) -> None:
         """Refuse whatever was not read."""

@@ -66,7 +66,7 @@ class Registry:
         """A project, archived or not. Raises NotFound."""
         data = await self.store.command("HGET", self.layout.project(project_id), "data")
         if not data:
-            raise NotFound(f"No such project: '{project_id}'.", code="not_found")
+            raise no_such_project(project_id)
         return _decode_project(data)
 
     async def active_project(self, project_id: str) -> Project:
@@ -164,6 +164,11 @@ class Registry:
             if await change.apply(self.store):
                 return result
         raise Conflict("The object is being changed by somebody else at the same time; try again.")
+
+
+def no_such_project(project_id: str) -> NotFound:
+    """The error for a project that is not there, or not the asker's."""
+    return NotFound(f"No such project: '{project_id}'.", code="not_found")
 
 
 def _limit_event(scope: str, limit: SpendLimit | None) -> tuple[str, EventDetails]:

@@ -5,7 +5,7 @@ from typing import Final
 
 from starlette.routing import Route
 
-from gateway.organization import keys, ledger, projects, usage
+from gateway.organization import keys, ledger, projects, scope_limits, usage, views
 from gateway.organization.exchange import Endpoint, Responder
 from gateway.organization.service import AdminService
 
@@ -35,6 +35,7 @@ _ENDPOINTS: Final[Mapping[str, Mapping[str, Responder]]] = {
         "POST": projects.update_organization_limit,
         "DELETE": projects.delete_organization_limit,
     },
+    "/spend_limits": {"GET": scope_limits.list_limits},
     "/usage/completions": {"GET": usage.usage_completions},
     "/costs": {"GET": usage.costs},
     "/ledger": {"GET": ledger.list_ledger},
@@ -42,7 +43,20 @@ _ENDPOINTS: Final[Mapping[str, Mapping[str, Responder]]] = {
     "/{unknown:path}": {},
 }
 
+# What a session of a virtual key may read; whatever is not here is refused to it.
+_VIEWS: Final[Mapping[str, Responder]] = {
+    "/projects": views.list_own_project,
+    _PROJECT: views.of_own_project(projects.retrieve_project),
+    f"{_PROJECT}/api_keys": views.of_own_project(views.list_own_key),
+    f"{_PROJECT}/api_keys/{{key_id}}": views.of_own_project(views.of_own_key(keys.retrieve_key)),
+    "/spend_limits": views.list_own_limits,
+    "/usage/completions": views.narrowed(usage.usage_completions),
+    "/costs": views.narrowed(usage.costs),
+    "/ledger": views.narrowed(ledger.list_ledger),
+    "/ledger/{row_id}": views.retrieve_own_row,
+}
+
 
 def routes(service: AdminService) -> list[Route]:
     """The routes, relative to /v1/organization; the last one refuses every other URL below it."""
-    return [Route(path, Endpoint(service, methods)) for path, methods in _ENDPOINTS.items()]
+    return [Route(path, Endpoint(service, methods, _VIEWS.get(path))) for path, methods in _ENDPOINTS.items()]

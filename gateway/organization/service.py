@@ -1,12 +1,17 @@
 """What the admin endpoints work with, opened once by the composition root."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
+from gateway.core.viewer import Viewer
 from gateway.organization.authority import AdminAuth
 from gateway.organization.credentials import Credentials
 from gateway.organization.registry import Registry
 from gateway.store.contract import Store
 from gateway.store.layout import Layout
+
+FindViewer = Callable[[str], Awaitable[Viewer | None]]
+"""Whom a request's Cookie header stands for, None for nobody. Raises StoreAway."""
 
 
 @dataclass(slots=True, frozen=True)
@@ -16,9 +21,10 @@ class AdminService:
     auth: AdminAuth
     registry: Registry
     credentials: Credentials
+    find_viewer: FindViewer | None = None
 
 
-def admin_service(store: Store, layout: Layout, admin_key: str) -> AdminService:
-    """The admin API over one organisation. `admin_key` is the secret that opens it."""
+def admin_service(store: Store, layout: Layout, admin_key: str, find_viewer: FindViewer | None = None) -> AdminService:
+    """The admin API over one organisation. `admin_key` is the secret that opens it; browser sessions may read it."""
     registry = Registry(store, layout)
-    return AdminService(AdminAuth(admin_key), registry, Credentials(registry))
+    return AdminService(AdminAuth(admin_key), registry, Credentials(registry), find_viewer)

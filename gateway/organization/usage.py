@@ -5,7 +5,7 @@ import msgspec
 from gateway.ledger import rollups
 from gateway.organization.buckets import BucketQuestion, Report, read_question
 from gateway.organization.exchange import Question
-from gateway.organization.money import dollars
+from gateway.organization.money import decimal_text, dollars
 from gateway.organization.objects import Page
 
 _USAGE = Report(
@@ -21,7 +21,10 @@ _COSTS = Report(
 
 
 class UsageResult(msgspec.Struct, kw_only=True):
-    """Tokens and requests of one group in one bucket. Text is all there is, so audio and images are zero."""
+    """Tokens and requests of one group in one bucket. Text is all there is, so audio and images are zero.
+
+    The last three are ours: requests that ended `failed`, cost in nano-dollars, neurons as the upstream reported them.
+    """
 
     object: str = "organization.usage.completions.result"
     input_tokens: int
@@ -46,6 +49,9 @@ class UsageResult(msgspec.Struct, kw_only=True):
     batch: bool | None
     service_tier: str | None
     api_source: str | None
+    num_failed_requests: int
+    cost_nano: int
+    neurons: msgspec.Raw
 
 
 class Amount(msgspec.Struct):
@@ -125,6 +131,9 @@ def _usage_result(use: rollups.Usage, asked: BucketQuestion) -> UsageResult:
         batch=False if "batch" in asked.group_by else None,
         service_tier="default" if "service_tier" in asked.group_by else None,
         api_source="unlabeled" if "api_source" in asked.group_by else None,
+        num_failed_requests=use.failed,
+        cost_nano=use.cost_nano,
+        neurons=msgspec.Raw(decimal_text(use.neurons_nano, 9).encode()),
     )
 
 

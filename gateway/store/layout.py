@@ -24,6 +24,8 @@ outside it: they are many, and written by plain idempotent commands.
 | gw:{o}:use:h:<hour>      | hash   | roll-up of an hour (unix s of its start), field project|key|model |
 | gw:{o}:use:d:<day>       | hash   | roll-up of a UTC day (unix s of its start), field project|key|model |
 | gw:{o}:use:p:<day>       | hash   | roll-up of a UTC day by hour, field hour|project|model |
+| gw:{o}:session:<sha256>  | string | a browser session by its token's hash (JSON of dashboard.sessions) |
+| gw:{o}:signins:<m>:<who> | string | sign-in attempts in a minute (unix s / 60): of an address, or of all |
 | gw:row:<id>              | string | JSON of records of one request (core.receipt.Receipt) |
 | gw:rows                  | zset   | row id, score created_ms |
 | gw:rows:p:<project>      | zset   | the same, of one project |

@@ -1,4 +1,4 @@
-"""The admin API alone, really served: uvicorn on an ephemeral port, over a real store, under one prefix of its own.
+"""The admin API and the dashboard alone, really served by uvicorn, over a real store, under one prefix of its own.
 
 Rows and roll-ups can be put into the store as store/layout.py draws them, so that reports have something to report.
 """
@@ -19,6 +19,10 @@ from starlette.applications import Starlette
 from starlette.routing import Mount
 
 from gateway.core.receipt import Attempt, Receipt
+from gateway.dashboard.routes import Doorkeeper
+from gateway.dashboard.routes import routes as dashboard_routes
+from gateway.dashboard.sessions import Sessions
+from gateway.dashboard.sign_in_rate import SignInRate
 from gateway.ledger.rollups import row_sums
 from gateway.organization.routes import routes
 from gateway.organization.service import admin_service
@@ -106,7 +110,10 @@ def admin_gateway(store_url: str) -> Iterator[AdminGateway]:
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         store = RedisStore(store_url, layout)
-        app.router.routes.append(Mount("/v1/organization", routes=routes(admin_service(store, layout, ADMIN_KEY))))
+        sessions = Sessions(store, layout, ADMIN_KEY)
+        admin = admin_service(store, layout, ADMIN_KEY, sessions.find_viewer)
+        doorkeeper = Doorkeeper(sessions, SignInRate(store, layout), admin.auth.recognizes)
+        app.router.routes += [Mount("/v1/organization", routes=routes(admin)), *dashboard_routes(doorkeeper)]
         yield
         await store.close()
 

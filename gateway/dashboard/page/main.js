@@ -1,0 +1,132 @@
+// Puts the page together: who is signed in, which view the address names, and going from one to the next.
+
+import { Api, Names, signOut, whoAmI } from "./api.js";
+import { showBreakdown } from "./breakdown.js";
+import { announce, el } from "./dom.js";
+import { filterBar } from "./filters.js";
+import { hour, day } from "./format.js";
+import { showLimits } from "./limits.js";
+import { showOverview } from "./overview.js";
+import { hrefOf, RANGES, readPlace, readRange } from "./place.js";
+import { requestsTitle, showRequests } from "./requests.js";
+import { signInForm } from "./sign_in.js";
+
+const VIEWS = {
+  overview: { title: () => "Overview", show: showOverview },
+  breakdown: { title: () => "Breakdown", show: showBreakdown },
+  requests: { title: requestsTitle, show: showRequests },
+  limits: { title: () => "Limits", show: showLimits, hasNoFilters: true },
+};
+
+const main = document.getElementById("content");
+const header = document.getElementById("top");
+let session = null;
+let names = new Names();
+let leaving = new AbortController(); // ends everything that the view before still waits for
+
+function showView(focus = "h1") {
+  leaving.abort();
+  leaving = new AbortController();
+  const { signal } = leaving;
+  const place = readPlace();
+  const view = VIEWS[place.view] ?? VIEWS.overview;
+  const page = {
+    place: session.role === "key" ? { ...place, project: session.project.id, key: session.key.id } : place,
+    isKey: session.role === "key",
+    signal,
+    names,
+    api: new Api(signal),
+    rangeName: rangeName(place),
+    go,
+    refresh: () => showView(".refresh"),
+    leave: () => signal.aborted || askForKey("The session has ended. Sign in again."),
+  };
+  drawNavigation(place);
+  const title = el("h1", { tabindex: "-1" }, view.title(place));
+  const cards = view.show(page);
+  main.replaceChildren(title, view.hasNoFilters || place.row ? "" : filterBar(page), ...cards);
+  document.title = `${title.textContent} · Workers AI gateway`;
+  main.querySelector(focus)?.focus({ preventScroll: focus !== "h1" });
+  announceWhenReady(title.textContent, signal);
+}
+
+function rangeName(place) {
+  if (place.range !== "custom") return RANGES[place.range].toLowerCase();
+  const range = readRange(place);
+  return `${day(range.start)} to ${day(range.end - 1)}`;
+}
+
+async function announceWhenReady(title, signal) {
+  await Promise.allSettled([...main.querySelectorAll("section.card")].map((section) => section.ready));
+  if (!signal.aborted) announce(`${title}, updated at ${hour(Date.now() / 1000)} UTC`);
+}
+
+function drawNavigation(place) {
+  header.hidden = false;
+  const here = VIEWS[place.view] ? place.view : "overview";
+  document.getElementById("views").replaceChildren(
+    ...Object.entries(VIEWS).map(([name, view]) =>
+      el("a", { href: hrefOf({ view: name, row: "", by: "", metric: "" }, place), "aria-current": name === here ? "page" : null }, view.title({ row: "" })),
+    ),
+  );
+  const who = session.role === "admin" ? "Administrator" : `${session.project.name} · ${session.key.name}`;
+  document.getElementById("who").textContent = who;
+}
+
+function askForKey(reason = "") {
+  leaving.abort();
+  session = null;
+  names = new Names();
+  header.hidden = true;
+  document.title = "Sign in · Workers AI gateway";
+  const entered = (found) => {
+    session = found;
+    showView();
+  };
+  main.replaceChildren(signInForm(entered, reason));
+}
+
+function go(href, focus = "h1") {
+  history.pushState(null, "", href);
+  showView(focus);
+}
+
+document.addEventListener("click", (event) => {
+  const anchor = event.target.closest?.("a[href^='/dashboard']");
+  const isPlain = event.button === 0 && !event.metaKey && !event.ctrlKey && !event.shiftKey && !event.altKey;
+  if (!anchor || !session || !isPlain || event.defaultPrevented) return;
+  event.preventDefault();
+  const label = anchor.textContent;
+  go(anchor.getAttribute("href"));
+  // Who switched inside a group of choices stays there.
+  if (anchor.parentElement?.classList.contains("segments")) {
+    [...main.querySelectorAll(".segments a")].find((each) => each.textContent === label)?.focus({ preventScroll: true });
+  } else {
+    scrollTo(0, 0);
+  }
+});
+
+addEventListener("popstate", () => session && showView());
+
+document.getElementById("sign-out").addEventListener("click", async () => {
+  try {
+    await signOut();
+    askForKey();
+  } catch (error) {
+    announce(error.message);
+  }
+});
+
+async function start() {
+  try {
+    const found = await whoAmI();
+    if (found.role === "none") return askForKey();
+    session = found;
+    showView();
+  } catch (error) {
+    const again = el("button", { type: "button", onclick: start }, "Try again");
+    main.replaceChildren(el("div", { class: "card problem", role: "alert" }, el("p", {}, error.message), again));
+  }
+}
+
+start();

@@ -1,0 +1,128 @@
+"""Browser sessions: a random token in a cookie, and in the store whom it stands for, until when.
+
+A session reads; it never spends or changes anything, so it is no key. Its record is sealed with the admin key: whoever
+can write to the store alone cannot make one, and a new admin key ends them all. A virtual key's session ends with the
+key. Tokens are stored as hashes only.
+"""
+
+import hashlib
+import hmac
+import secrets
+from dataclasses import dataclass
+from http.cookies import CookieError, SimpleCookie
+
+import msgspec
+
+from gateway.core.records import Identity
+from gateway.core.viewer import Viewer
+from gateway.keys import hash_secret, is_well_formed, load_identity
+from gateway.store.contract import Store
+from gateway.store.layout import Layout
+
+COOKIE = "gateway_session"
+SESSION_SECONDS = 8 * 3600  # a working day; then the key has to be shown again
+
+_TOKEN_BYTES = 32
+_LONGEST_TOKEN = 64
+
+
+class _Record(msgspec.Struct, omit_defaults=True):
+    """A session as it lies in the store. `key_hash` is empty for an administrator."""
+
+    expires: int  # unix seconds, by the store's clock
+    key_hash: str
+    seal: str
+
+
+@dataclass(slots=True, frozen=True)
+class Session:
+    """A session that holds now. `identity` is None for an administrator; `expires` is unix seconds."""
+
+    expires: int
+    identity: Identity | None
+
+    @property
+    def viewer(self) -> Viewer:
+        """What it may read."""
+        if self.identity is None:
+            return Viewer()
+        return Viewer(self.identity.project.id, self.identity.key.id)
+
+
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder(_Record).decode
+
+
+class Sessions:
+    """The sessions of all replicas that share a store and an admin key."""
+
+    def __init__(self, store: Store, layout: Layout, admin_key: str) -> None:
+        self._store = store
+        self._layout = layout
+        # A key of its own: a seal says nothing that would help with anything else made of the admin key.
+        self._sealing_key = hmac.new(admin_key.encode(), b"dashboard session", hashlib.sha256).digest()
+
+    async def identify(self, secret: str) -> Identity | None:
+        """Whom a virtual key stands for now, None for nobody. Raises StoreAway."""
+        if not is_well_formed(secret):
+            return None
+        return await self._valid_identity(hash_secret(secret), await self._now())
+
+    async def open(self, identity: Identity | None) -> tuple[str, Session]:
+        """A new session of a key, or of an administrator; the token is the cookie's value. Raises StoreAway."""
+        token = secrets.token_urlsafe(_TOKEN_BYTES)
+        expires = await self._now() + SESSION_SECONDS
+        key_hash = "" if identity is None else identity.key_hash
+        record = _Record(expires, key_hash, self._seal(token, expires, key_hash))
+        await self._store.command("SET", self._place(token), _encode(record), "EX", SESSION_SECONDS)
+        return token, Session(expires, identity)
+
+    async def find(self, cookies: str) -> Session | None:
+        """The session of a Cookie header that still holds. Raises StoreAway."""
+        token = _read_token(cookies)
+        if token is None:
+            return None
+        data = await self._store.command("GET", self._place(token))
+        record = None if data is None else _decode(data)
+        if record is None or not hmac.compare_digest(record.seal, self._seal(token, record.expires, record.key_hash)):
+            return None
+        now = await self._now()
+        if record.expires <= now:
+            return None
+        if not record.key_hash:
+            return Session(record.expires, None)
+        identity = await self._valid_identity(record.key_hash, now)
+        return None if identity is None else Session(record.expires, identity)
+
+    async def find_viewer(self, cookies: str) -> Viewer | None:
+        """What the owner of a Cookie header may read; None for nobody. Raises StoreAway."""
+        session = await self.find(cookies)
+        return None if session is None else session.viewer
+
+    async def close(self, cookies: str) -> None:
+        """End the session of a Cookie header, on every replica. Raises StoreAway."""
+        token = _read_token(cookies)
+        if token is not None:
+            await self._store.command("DEL", self._place(token))
+
+    async def _now(self) -> int:
+        return int((await self._store.command("TIME"))[0])
+
+    async def _valid_identity(self, key_hash: str, now: int) -> Identity | None:
+        identity = await load_identity(self._store, self._layout, key_hash)
+        return identity if identity is not None and identity.is_valid(now) else None
+
+    def _place(self, token: str) -> str:
+        return self._layout.shared("session", hashlib.sha256(token.encode()).hexdigest())
+
+    def _seal(self, token: str, expires: int, key_hash: str) -> str:
+        return hmac.new(self._sealing_key, f"{token}|{expires}|{key_hash}".encode(), hashlib.sha256).hexdigest()
+
+
+def _read_token(cookies: str) -> str | None:
+    try:
+        found = SimpleCookie(cookies).get(COOKIE)
+    except CookieError:
+        return None
+    is_token = found is not None and found.value.isascii() and 0 < len(found.value) <= _LONGEST_TOKEN
+    return found.value if found is not None and is_token else None
