@@ -5,9 +5,11 @@ The only module that knows everyone. Requests to a surface go straight to dispat
 
 import asyncio
 import contextlib
+import dataclasses
 import logging
 import os
 import random
+import secrets
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -21,6 +23,8 @@ from gateway.dashboard.sign_in_rate import SignInRate
 from gateway.dispatch import Collaborators, Dispatch
 from gateway.fleet.knowledge import Knowledge
 from gateway.keys import Keyring, ensure_organization
+from gateway.ledger.audit.auditor import Auditor
+from gateway.ledger.audit.verification import Verifier
 from gateway.ledger.service import StoreLedger
 from gateway.metrics import Metrics
 from gateway.organization.service import admin_service
@@ -76,6 +80,7 @@ class Gateway:
         await asyncio.wait([opening], timeout=_LONGEST_PAUSE)
         self._tasks = [opening, asyncio.create_task(self._report_forever())]
         self._tasks.append(asyncio.create_task(self._dispatch.heartbeat.run()))
+        self._tasks.append(asyncio.create_task(self._audit_forever(opening)))
         await send({"type": "lifespan.startup.complete"})
         await receive()
         await self._close()
@@ -107,6 +112,14 @@ class Gateway:
         sessions = Sessions(self._store, layout, worker.admin_key)
         admin = admin_service(self._store, layout, worker.admin_key, sessions.find_viewer)
         doorkeeper = Doorkeeper(sessions, SignInRate(self._store, layout), admin.auth.recognizes)
+        admin = dataclasses.replace(admin, waiting=lambda: self._ledger.pending)
+        self._auditor = Auditor(
+            self._store,
+            layout,
+            Verifier(self._store, layout, lambda: self._ledger.pending),
+            f"{os.getpid()}.{secrets.token_hex(8)}",
+            lambda standing: self._metrics.set_standing(standing.drift, standing.verified_at),
+        )
         self._site = Site(settings.catalog, keyring, admin, doorkeeper, self._problems)
 
     async def _open_forever(self) -> None:
@@ -130,6 +143,10 @@ class Gateway:
                 continue
             await self._ledger.start()
             self._is_open = True
+
+    async def _audit_forever(self, opening: asyncio.Task[None]) -> None:
+        await asyncio.wait([opening])
+        await self._auditor.run()
 
     async def _report_forever(self) -> None:
         while True:

@@ -54,6 +54,20 @@ class _Series:
     first_token: Callable[[float], None]
 
 
+class _Books:
+    """What the continuous check of the ledger says."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.drift = _latest(
+            "gateway_ledger_drift", "Places where the ledger's books do not agree, by the continuous check.", registry
+        )
+        self.verified = _latest(
+            "gateway_ledger_verified_timestamp_seconds",
+            "When the continuous check last went through all books without a finding (unix time; 0: not yet).",
+            registry,
+        )
+
+
 class Metrics:
     """What one worker counts. `docs/metrics.md` has the table."""
 
@@ -90,6 +104,7 @@ class Metrics:
         self._store_up = _gauge(
             "gateway_store_connected_workers", "Workers that can use the accounting store.", registry
         )
+        self._books = _Books(registry)
         for gauge in (self._in_flight, self._spool_entries, self._store_up):
             gauge.set(0)  # the file of the slot may still hold what a killed worker said
         self._series: dict[tuple[str, str, int], _Series] = {}
@@ -134,6 +149,11 @@ class Metrics:
         """Receipts that wait for the store's confirmation."""
         self._spool_entries.set(entries)
 
+    def set_standing(self, drift: int, verified_at: int) -> None:
+        """What the continuous check knows of the books; every worker says the same."""
+        self._books.drift.set(drift)
+        self._books.verified.set(verified_at)
+
     def set_store_connected(self, is_connected: bool) -> None:
         self._store_up.set(1 if is_connected else 0)
 
@@ -157,6 +177,11 @@ class Metrics:
 
 def _gauge(name: str, help_text: str, registry: CollectorRegistry) -> Gauge:
     return Gauge(name, help_text, registry=registry, multiprocess_mode="livesum")
+
+
+def _latest(name: str, help_text: str, registry: CollectorRegistry) -> Gauge:
+    """What all workers know alike: the latest of them is right."""
+    return Gauge(name, help_text, registry=registry, multiprocess_mode="livemostrecent")
 
 
 def _histogram(name: str, help_text: str, registry: CollectorRegistry) -> Histogram:

@@ -149,7 +149,7 @@ def test_listener_sums_slots_and_survives_replaced_workers(listener: MetricsList
     assert "gateway_workers 2.0" in text
     assert "gateway_workers_replaced_total 1.0" in text
     assert "gateway_embedded_store_restarts_total 1.0" in text
-    assert len(list(listener.directory.iterdir())) == 6  # counter, gauge and histogram of two slots
+    assert len(list(listener.directory.iterdir())) == 8  # counter, histogram and two kinds of gauges of two slots
 
 
 def test_listener_starts_from_nothing_and_leaves_nothing(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from gateway.core.viewer import Viewer
+from gateway.ledger.audit.verification import Waiting
 from gateway.organization.authority import AdminAuth
 from gateway.organization.credentials import Credentials
 from gateway.organization.registry import Registry
@@ -22,6 +23,7 @@ class AdminService:
     registry: Registry
     credentials: Credentials
     find_viewer: FindViewer | None = None
+    waiting: Waiting = int  # receipts that this worker's spool still has to bring to the store
 
 
 def admin_service(store: Store, layout: Layout, admin_key: str, find_viewer: FindViewer | None = None) -> AdminService:

@@ -26,6 +26,11 @@ outside it: they are many, and written by plain idempotent commands.
 | gw:{o}:use:p:<day>       | hash   | roll-up of a UTC day by hour, field hour|project|model |
 | gw:{o}:session:<sha256>  | string | a browser session by its token's hash (JSON of dashboard.sessions) |
 | gw:{o}:signins:<m>:<who> | string | sign-in attempts in a minute (unix s / 60): of an address, or of all |
+| gw:{o}:verification      | hash   | what the continuous check knows of the books: cursor, found, drift, verified_at |
+| gw:{o}:verification_lease | string | the worker that checks the books now; gone a minute after it died |
+| gw:{o}:repair_lease      | string | the repair under way |
+| gw:{o}:opening           | hash   | opening balance: sums of trimmed rows, field project|key|model |
+| gw:{o}:opening_state     | hash   | first, cut (unix s), pending (JSON of ids), version, rows: how far trimming has come |
 | gw:row:<id>              | string | JSON of records of one request (core.receipt.Receipt) |
 | gw:rows                  | zset   | row id, score created_ms |
 | gw:rows:p:<project>      | zset   | the same, of one project |

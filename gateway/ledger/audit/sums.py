@@ -1,0 +1,52 @@
+"""The seven sums of a roll-up field as a value: parse, add, subtract, write. Pure arithmetic; knows no store.
+
+In their order: requests, prompt, completion, cached tokens, cost (nano-dollars), neurons (nano), failed.
+"""
+
+from collections.abc import Iterable
+
+from gateway.core.limits import Kind
+
+Sums = tuple[int, ...]
+
+ZERO: Sums = (0,) * 7
+
+
+def parse_sums(value: bytes | None) -> Sums:
+    """A field as it lies in the store; nothing there is zero. Raises ValueError where it is no roll-up's field."""
+    if value is None:
+        return ZERO
+    found = tuple(int(part) for part in value.split())
+    if len(found) != len(ZERO):
+        raise ValueError(f"{value[:80]!r} is no field of a roll-up")
+    return found
+
+
+def write_sums(sums: Sums) -> str:
+    """The field's text."""
+    return " ".join(map(str, sums))
+
+
+def plus(left: Sums, right: Sums) -> Sums:
+    """Both together."""
+    return tuple(a + b for a, b in zip(left, right, strict=True))
+
+
+def minus(left: Sums, right: Sums) -> Sums:
+    """What the left one has more."""
+    return tuple(a - b for a, b in zip(left, right, strict=True))
+
+
+def add_up(many: Iterable[Sums]) -> Sums:
+    """All of them together."""
+    total = ZERO
+    for each in many:
+        total = plus(total, each)
+    return total
+
+
+def amount(sums: Sums, kind: Kind) -> int:
+    """What a counter of this kind counts of it."""
+    if kind == "money":
+        return sums[4]
+    return sums[0] if kind == "requests" else sums[1] + sums[2]
