@@ -14,6 +14,8 @@ import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+from starlette.routing import Route
+
 from gateway.attempts import Attempting
 from gateway.client.select import create_client
 from gateway.core.errors import StoreAway
@@ -21,6 +23,7 @@ from gateway.dashboard.routes import Doorkeeper
 from gateway.dashboard.sessions import Sessions
 from gateway.dashboard.sign_in_rate import SignInRate
 from gateway.dispatch import Collaborators, Dispatch
+from gateway.explain import Explain
 from gateway.fleet.knowledge import Knowledge
 from gateway.keys import Keyring, ensure_organization
 from gateway.ledger.audit.auditor import Auditor
@@ -121,6 +124,8 @@ class Gateway:
             lambda standing: self._metrics.set_standing(standing.drift, standing.verified_at),
         )
         self._site = Site(settings.catalog, keyring, admin, doorkeeper, self._problems)
+        explain = Explain(SURFACES["/v1/chat/completions"], planning, keyring, lambda: self._dispatch.snapshot)
+        self._site.router.routes.append(Route("/v1/explain", explain))
 
     async def _open_forever(self) -> None:
         """Bind the store, however long it takes; then begin to account."""

@@ -12,8 +12,6 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-import msgspec
-
 from gateway.attempts import Attempting
 from gateway.choice import OpenChoice, arrivals
 from gateway.config.settings import Settings
@@ -22,8 +20,9 @@ from gateway.core.answer import Completion, Failure, Finish, Usage
 from gateway.core.call import Call
 from gateway.core.contracts import Answer, Surface
 from gateway.core.eligibility import MIN_OUTPUT_TOKENS
-from gateway.core.errors import GatewayError, InternalError, InvalidKey, InvalidRequest, StoreAway
+from gateway.core.errors import GatewayError, InternalError, InvalidKey, StoreAway
 from gateway.core.patience import patience
+from gateway.core.reading import read_call
 from gateway.core.receipt import EndReason
 from gateway.core.records import Identity
 from gateway.core.retry import Attempts, error_of
@@ -44,12 +43,7 @@ Perform = Callable[[Job, int], Awaitable[list[T] | Failure]]
 """One attempt of a job with so many output tokens: its choices, or why there are none."""
 
 _log = logging.getLogger("gateway.dispatch")
-_decode = msgspec.json.Decoder().decode
 
-_NOT_JSON = (
-    "We could not parse the JSON body of your request. (HINT: This likely means you aren't using your HTTP library "
-    "correctly. The OpenAI API expects a JSON payload, but what was sent was not valid JSON.)"
-)
 _COMPLETE = ("stop", "length", "tool_calls")  # ends of answers that teach how long answers are
 _OWN_FAULT = (
     "The gateway had an error while processing your request. Sorry about that! "
@@ -117,8 +111,7 @@ class Dispatch:
         identity = await self._identify(exchange)
         body = await exchange.read_body(request.snapshot.server.max_body_bytes)
         exchange.watch(_current_task())
-        call = request.surface.parse(_read_json(body))
-        _limit_choices(call, request.snapshot.chat.max_choices)
+        call = read_call(request.surface, body, request.snapshot.chat.max_choices)
         plan = await self._planning.plan(call, identity.key.id, request.snapshot.catalog)
         job = request.job = self._job(request, identity, call, plan)
         if call.stream:
@@ -256,6 +249,8 @@ class Dispatch:
         model_id = job.candidate.model.id
         job.encoder = request.surface.stream(job.call, _answer_id(request), int(time.time()), model_id)
         job.status = 200
+        # The client stated how long it waits for a beginning; from now on every byte makes it wait anew.
+        job.deadline = request.arrived + request.snapshot.upstream.total_seconds
         await request.exchange.start(200, [*SSE_HEADERS, *request.headers(time.monotonic())])
         self.heartbeat.join(request.exchange)
         return job.encoder.start()
@@ -337,19 +332,3 @@ def _current_task() -> "asyncio.Task[Any]":  # Any: what the server's task retur
     if task is None:
         raise AssertionError("a request is always served by a task")
     return task
-
-
-def _limit_choices(call: Call, most: int) -> None:
-    if call.n > most:
-        raise InvalidRequest(
-            f"Invalid 'n': integer above maximum value. Expected a value <= {most}, but got {call.n} instead.",
-            param="n",
-            code="integer_above_max_value",
-        )
-
-
-def _read_json(body: bytes) -> object:
-    try:
-        return _decode(body)
-    except (msgspec.DecodeError, RecursionError) as error:
-        raise InvalidRequest(_NOT_JSON) from error
