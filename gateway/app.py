@@ -17,7 +17,9 @@ from pathlib import Path
 from starlette.routing import Route
 
 from gateway.attempts import Attempting
+from gateway.client.contract import Client
 from gateway.client.select import create_client
+from gateway.config.settings import Settings
 from gateway.core.errors import StoreAway
 from gateway.dashboard.routes import Doorkeeper
 from gateway.dashboard.sessions import Sessions
@@ -61,6 +63,7 @@ class Gateway:
         self._worker = worker
         self._is_open = False
         self._tasks: list[asyncio.Task[None]] = []
+        self._prepared: tuple[Settings, Client] | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Route one ASGI scope."""
@@ -97,17 +100,12 @@ class Gateway:
         self._store_trouble = "The accounting store has not been reached yet."
         self._store = RedisStore(worker.store_url, layout, instance=_read(self._instance_file))
         self._ledger = StoreLedger(self._store, layout, settings.data_dir / "spool")
+        self._settings = settings
         self._client = create_client(settings.upstream)
         self._metrics = Metrics()
-        tokenizer = load_tokenizer(settings.tokenizer_path)
+        self._tokenizer = tokenizer = load_tokenizer(settings.tokenizer_path)
         keyring = Keyring(self._store, layout, time.time)
-        attempting = Attempting(
-            self._client,
-            UPSTREAMS["workers_ai"],
-            tokenizer,
-            settings.upstream.first_byte_seconds,
-            time.monotonic,
-        )
+        attempting = self._attempting(settings, self._client)
         knowledge = Knowledge(time.time)
         planning = Planning(tokenizer, knowledge, time.time, random.random)
         collaborators = Collaborators(keyring, self._ledger, attempting, planning, knowledge, self._metrics)
@@ -124,8 +122,41 @@ class Gateway:
             lambda standing: self._metrics.set_standing(standing.drift, standing.verified_at),
         )
         self._site = Site(settings.catalog, keyring, admin, doorkeeper, self._problems)
+        self._site.notice = worker.notice
         explain = Explain(SURFACES["/v1/chat/completions"], planning, keyring, lambda: self._dispatch.snapshot)
         self._site.router.routes.append(Route("/v1/explain", explain))
+
+    def _attempting(self, settings: Settings, client: Client) -> Attempting:
+        upstream = UPSTREAMS["workers_ai"]
+        return Attempting(client, upstream, self._tokenizer, settings.upstream.first_byte_seconds, time.monotonic)
+
+    def prepare(self, settings: Settings) -> None:
+        """Build what other settings need, without using it yet. Raises ValueError and OSError, as `create_client`."""
+        is_same = settings.upstream == self._settings.upstream
+        self._prepared = settings, self._client if is_same else create_client(settings.upstream)
+
+    def decide(self, *, is_adopted: bool) -> None:
+        """Use what was prepared from the next request on, or forget it."""
+        if self._prepared is None:
+            return
+        (settings, client), self._prepared = self._prepared, None
+        if not is_adopted:
+            self._retire(client, 0.0)
+            return
+        old, self._client = self._client, client
+        self._retire(old, self._settings.upstream.total_seconds)
+        self._settings = settings
+        self._dispatch.adopt(settings, self._attempting(settings, client))
+        self._site.catalog = settings.catalog
+
+    def post_notice(self, text: str) -> None:
+        """A sentence for the readiness page; empty takes the last one away."""
+        self._site.notice = text
+
+    def _retire(self, client: Client, seconds: float) -> None:
+        """Close a client that no new request uses, as soon as none in flight can be using it any more."""
+        if client is not self._client:
+            self._tasks.append(asyncio.create_task(_close_late(client, seconds)))
 
     async def _open_forever(self) -> None:
         """Bind the store, however long it takes; then begin to account."""
@@ -183,6 +214,13 @@ class Gateway:
         if self._is_open and not await self._ledger.drain(asyncio.get_running_loop().time() + _DRAIN_SECONDS):
             _log.warning("%d receipts wait in the spool for the next start", self._ledger.pending)
         await _in_order(self._ledger.close, self._store.close, self._client.close)
+
+
+async def _close_late(client: Client, seconds: float) -> None:
+    try:
+        await asyncio.sleep(seconds)
+    finally:
+        await client.close()
 
 
 async def _in_order(*closings: Callable[[], Awaitable[None]]) -> None:

@@ -14,7 +14,7 @@ class Heartbeat:
     """Writes to a stream that was silent for one whole period, so after one to two of them."""
 
     def __init__(self, seconds: float) -> None:
-        self._seconds = seconds
+        self.seconds = seconds  # read before every round
         self._streams: dict[Exchange, int] = {}
 
     def join(self, stream: Exchange) -> None:
@@ -28,7 +28,7 @@ class Heartbeat:
     async def run(self) -> None:
         """For as long as the worker lives."""
         while True:
-            await asyncio.sleep(self._seconds)
+            await asyncio.sleep(self.seconds)
             await self.beat()
 
     async def beat(self) -> None:

@@ -213,6 +213,15 @@ class MetricsListener:
         self._store_restarts = Counter(
             "gateway_embedded_store_restarts", "Restarts of the embedded store after it died.", registry=self.registry
         )
+        self._reloads = Counter(
+            "gateway_configuration_reloads", "Changed configurations, by outcome.", ["outcome"], registry=self.registry
+        )
+        self._is_current = Gauge(
+            "gateway_configuration_current",
+            "1 while the configuration in force is the one in the file, 0 since a change was refused.",
+            registry=self.registry,
+        )
+        self._is_current.set(1)
         self._server: WSGIServer | None = None
         self._thread: threading.Thread | None = None
 
@@ -226,6 +235,11 @@ class MetricsListener:
 
     def worker_replaced(self) -> None:
         self._replaced.inc()
+
+    def configuration_reloaded(self, *, is_accepted: bool) -> None:
+        """The configuration was read again, and taken over or refused."""
+        self._reloads.labels("applied" if is_accepted else "refused").inc()
+        self._is_current.set(1 if is_accepted else 0)
 
     def store_restarted(self) -> None:
         self._store_restarts.inc()

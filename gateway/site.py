@@ -58,12 +58,13 @@ class Endpoint:
 
 
 class Site:
-    """The pages of a worker. `problems` names what keeps it from being ready."""
+    """The pages of a worker. `problems` names what keeps it from being ready; `notice` is said beside them."""
 
     def __init__(
         self, catalog: Catalog, keyring: Keyring, admin: AdminService, doorkeeper: Doorkeeper, problems: Problems
     ) -> None:
-        self._catalog = catalog
+        self.catalog = catalog
+        self.notice = ""
         self._keyring = keyring
         self._problems = problems
         self.router = Router(
@@ -85,16 +86,19 @@ class Site:
 
     async def _readiness(self, _: Scope) -> tuple[int, object]:
         problems = list(await self._problems())
-        return (503, {"status": "not ready", "problems": problems}) if problems else (200, {"status": "ready"})
+        notices = {"notices": [self.notice]} if self.notice else {}
+        if problems:
+            return 503, {"status": "not ready", "problems": problems, **notices}
+        return 200, {"status": "ready", **notices}
 
     async def _models(self, scope: Scope) -> tuple[int, object]:
         await self._authenticate(scope)
-        return 200, list_models(self._catalog, time.time())
+        return 200, list_models(self.catalog, time.time())
 
     async def _model(self, scope: Scope) -> tuple[int, object]:
         await self._authenticate(scope)
         name = scope["path_params"]["id"]
-        found = find_model(self._catalog, name, time.time())
+        found = find_model(self.catalog, name, time.time())
         if found is None:
             raise NotFound(
                 f"The model `{name}` does not exist or you do not have access to it.", code="model_not_found"

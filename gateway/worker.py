@@ -14,7 +14,8 @@ class WorkerSettings:
 
     `settings` are final: in the demo they already point at the running simulator. `store_url` is what to connect to,
     with `embedded` resolved to the socket of the running store. `slot` (0 … workers − 1) is the worker's place; its
-    replacement gets the same one. `upstream_name` is the value of the header `x-gateway-upstream`.
+    replacement gets the same one. `upstream_name` is the value of the header `x-gateway-upstream`, `notice` a sentence
+    for the readiness page.
     """
 
     settings: Settings
@@ -22,3 +23,4 @@ class WorkerSettings:
     admin_key: str = field(repr=False)
     slot: int = 0
     upstream_name: UpstreamName = "cloudflare"
+    notice: str = ""

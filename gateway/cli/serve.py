@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 from gateway.cli.banner import Started, describe, quickstart
@@ -19,6 +20,7 @@ from gateway.supervise.errors import CannotStart
 from gateway.supervise.first_key import Endpoint, FirstKeyError, ensure_first_key, reachable
 from gateway.supervise.parent import Parent, ParentOptions
 from gateway.supervise.signals import Interrupted
+from gateway.supervise.source import Reading
 
 _CHECK_SECONDS = 5.0
 _MISSING = """\
@@ -47,9 +49,11 @@ class ServeOptions:
 def serve(options: ServeOptions) -> int:
     """Run the gateway until told to end; returns the exit status."""
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("gateway").setLevel(logging.INFO)
     try:
-        settings = read_settings(options)
-        with Parent(settings, _parent_options(options, settings)) as parent:
+        reading = read_configuration(options)
+        settings = reading.settings
+        with Parent(settings, _parent_options(options, reading)) as parent:
             check = start_check(settings.upstream, _CHECK_SECONDS) if not settings.is_demo else None
             parent.start()
             with _address_file(parent) as endpoint:
@@ -67,21 +71,32 @@ def serve(options: ServeOptions) -> int:
 
 def read_settings(options: ServeOptions) -> Settings:
     """The settings these options lead to. Raises ConfigErrors, or CannotStart where something is missing."""
+    return read_configuration(options).settings
+
+
+def read_configuration(options: ServeOptions) -> Reading:
+    """`read_settings` with the files they lie in. Asked again whenever the configuration is reloaded."""
     file = _configuration_file(options)
     try:
         text = file.read_text(encoding="utf-8") if file else ""
     except (OSError, UnicodeDecodeError) as error:
         raise CannotStart(f"the configuration {file} cannot be read: {error}") from error
     base = (file.parent if file else Path()).absolute()
+    files = [file] if file else []
+
+    def read_secret(secret: Path) -> str:
+        files.append(secret)
+        return secret.read_text(encoding="utf-8").strip()
+
     is_demo = options.demo
-    settings = load(text, options.environ, base, demo=is_demo, read_secret=_read_secret)
+    settings = load(text, options.environ, base, demo=is_demo, read_secret=read_secret)
     if not is_demo and not settings.upstream.api_token:
         if not options.quickstart:
             raise CannotStart(_MISSING)
-        settings = load(text, options.environ, base, demo=True, read_secret=_read_secret)
+        settings = load(text, options.environ, base, demo=True, read_secret=read_secret)
     if options.port is not None:
         settings = replace(settings, server=replace(settings.server, port=options.port))
-    return settings
+    return Reading(settings, tuple(each.absolute() for each in dict.fromkeys(files)))
 
 
 def _configuration_file(options: ServeOptions) -> Path | None:
@@ -92,15 +107,13 @@ def _configuration_file(options: ServeOptions) -> Path | None:
     return Path(named) if named else default if default.exists() else None
 
 
-def _read_secret(file: Path) -> str:
-    return file.read_text(encoding="utf-8").strip()
-
-
-def _parent_options(options: ServeOptions, settings: Settings) -> ParentOptions:
-    chose_port = options.port is not None or settings.server.port != ServerSettings().port
+def _parent_options(options: ServeOptions, reading: Reading) -> ParentOptions:
+    chose_port = options.port is not None or reading.settings.server.port != ServerSettings().port
     return ParentOptions(
         may_move=options.quickstart and not chose_port,
         runtime_directory=options.environ.get("XDG_RUNTIME_DIR"),
+        source=partial(read_configuration, options),
+        files=reading.files,
     )
 
 

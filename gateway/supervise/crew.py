@@ -5,20 +5,38 @@ It decides nothing about when the gateway ends; the parent's loop does, and call
 
 import contextlib
 import logging
+import re
 import signal
 import socket
 import subprocess
 import time
 from dataclasses import dataclass, field, replace
 
+from gateway.config.settings import Settings
 from gateway.metrics import DIRECTORY_VARIABLE, MetricsListener
 from gateway.supervise.errors import WorkersFailed
-from gateway.supervise.order import READY, WorkerOrder, python_command, python_environment, send_order
+from gateway.supervise.order import (
+    ACCEPTED,
+    DECLINED,
+    READY,
+    Decision,
+    Message,
+    Notice,
+    Offer,
+    WorkerOrder,
+    pack_message,
+    python_command,
+    python_environment,
+    send_order,
+)
 
 _log = logging.getLogger("gateway.supervise")
 
 _HANG_SECONDS = 60.0  # an event loop that has not turned for so long serves nobody
 _LONGEST_PAUSE = 15.0  # seconds between two starts in a slot whose workers keep dying
+_ANSWERS = re.compile(b"[%s%s]" % (ACCEPTED, DECLINED))
+_ANSWER_SECONDS = 20.0  # for a worker to prepare for offered settings
+_SEND_SECONDS = 2.0  # for a message to fit into a worker's control socket
 _STEADY_SECONDS = 30.0  # a worker that lived so long starts the pauses anew
 
 
@@ -32,6 +50,15 @@ class Worker:
     started: float
     beaten: float
     is_ready: bool = False
+    owes: int = 0  # answers to offers
+    has_accepted: bool = False  # the current offer
+
+
+@dataclass(slots=True)
+class _Offering:
+    offer: Offer
+    deadline: float
+    declined: str = ""  # why it cannot be adopted any more
 
 
 @dataclass(slots=True)
@@ -60,6 +87,7 @@ class Crew:
         self._hang_seconds = hang_seconds
         self._slots = [_Slot(number) for number in range(workers)]
         self._has_served = False
+        self._offering: _Offering | None = None
 
     @property
     def workers(self) -> list[Worker]:
@@ -88,6 +116,61 @@ class Crew:
             if slot.worker is None and now >= slot.start_after:
                 self._start(slot)
         self._metrics.set_workers(sum(worker.is_ready for worker in self.workers))
+
+    def offer(self, settings: Settings) -> None:
+        """Ask every worker whether it can work with these settings; `outcome` tells what came of it."""
+        offer = Offer(settings, settings.server.drain_seconds)
+        self._offering = _Offering(offer, time.monotonic() + _ANSWER_SECONDS)
+        for worker in self.workers:
+            worker.has_accepted = False
+            self._send(worker, offer)
+
+    def outcome(self) -> str | None:
+        """None while workers prepare; then, once, why the offer was refused, or "" when all have adopted it.
+
+        A worker started meanwhile, with the settings before, is offered them after the others have adopted.
+        """
+        offering = self._offering
+        if offering is None:
+            return None
+        waited_for = [worker for worker in self.workers if worker.owes]
+        if waited_for and not offering.declined and time.monotonic() > offering.deadline:
+            offering.declined = f"worker {waited_for[0].slot} does not answer"
+        if waited_for and not offering.declined:
+            return None
+        self._offering = None
+        if not offering.declined:
+            self._order = replace(
+                self._order,
+                worker=replace(self._order.worker, settings=offering.offer.settings),
+                drain_seconds=offering.offer.drain_seconds,
+            )
+        for worker in self.workers:
+            if not worker.has_accepted and not offering.declined:
+                self._send(worker, offering.offer)
+            self._send(worker, Decision(is_adopted=not offering.declined))
+            worker.has_accepted = False
+        return offering.declined
+
+    def post_notice(self, text: str) -> None:
+        """Have every worker, those to come included, say this on its readiness page."""
+        if text == self._order.worker.notice:
+            return
+        self._order = replace(self._order, worker=replace(self._order.worker, notice=text))
+        for worker in self.workers:
+            self._send(worker, Notice(text))
+
+    def _send(self, worker: Worker, message: Message) -> None:
+        """Whole or, where the worker does not read, to nobody: then it is replaced, by one that knows the news."""
+        worker.owes += isinstance(message, Offer)
+        worker.control.settimeout(_SEND_SECONDS)
+        try:
+            worker.control.sendall(pack_message(message))
+        except OSError:
+            with contextlib.suppress(ProcessLookupError):
+                worker.process.kill()
+        finally:
+            worker.control.setblocking(False)
 
     def drain(self) -> None:
         """Ask every worker to leave; asked again, they hurry."""
@@ -134,10 +217,20 @@ class Crew:
                 worker.beaten = now
             if READY in said:
                 worker.is_ready = self._has_served = True
+            for answer in _ANSWERS.findall(said):
+                self._note_answer(worker, answer)
         if now - worker.beaten > self._hang_seconds and worker.process.poll() is None:
             _log.error("worker %d (pid %d) hangs: killed", worker.slot, worker.process.pid)
             worker.process.kill()
             worker.process.wait()
+
+    def _note_answer(self, worker: Worker, answer: bytes) -> None:
+        worker.owes -= 1
+        if self._offering is None or worker.owes:
+            return  # about an offer that was given up
+        worker.has_accepted = answer == ACCEPTED
+        if answer == DECLINED:
+            self._offering.declined = f"worker {worker.slot} cannot work with it; its own lines above say why"
 
     def _bury_if_ended(self, slot: _Slot, worker: Worker, now: float) -> None:
         status = worker.process.poll()

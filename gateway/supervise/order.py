@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import gateway
+from gateway.config.settings import Settings
 from gateway.worker import WorkerSettings
 
 READY = b"R"
@@ -18,6 +19,9 @@ READY = b"R"
 
 BEAT = b"."
 """From a worker, every few seconds: its event loop turns."""
+
+ACCEPTED, DECLINED = b"A", b"D"
+"""From a worker: it could work with the settings offered, or not (its log says why). One for each `Offer`, in order."""
 
 _LENGTH = struct.Struct("!I")
 
@@ -29,6 +33,56 @@ class WorkerOrder:
     worker: WorkerSettings
     app: str
     drain_seconds: float
+
+
+@dataclass(slots=True, frozen=True)
+class Offer:
+    """New settings to prepare for. Answered; nothing changes yet."""
+
+    settings: Settings
+    drain_seconds: float
+
+
+@dataclass(slots=True, frozen=True)
+class Decision:
+    """What becomes of the last offer: from the next request on it is in force, or it is forgotten."""
+
+    is_adopted: bool
+
+
+@dataclass(slots=True, frozen=True)
+class Notice:
+    """A sentence for the readiness page; empty takes the last one away."""
+
+    text: str
+
+
+Message = Offer | Decision | Notice
+
+
+def pack_message(message: Message) -> bytes:
+    """A message to a running worker, as bytes for its control socket."""
+    packed = pickle.dumps(message)
+    return _LENGTH.pack(len(packed)) + packed
+
+
+class Inbox:
+    """Puts messages together from whatever pieces the socket gives."""
+
+    def __init__(self) -> None:
+        self._bytes = bytearray()
+
+    def feed(self, piece: bytes) -> list[Message]:
+        """The messages complete with this piece."""
+        self._bytes += piece
+        found: list[Message] = []
+        while len(self._bytes) >= _LENGTH.size:
+            end = _LENGTH.size + _LENGTH.unpack_from(self._bytes)[0]
+            if len(self._bytes) < end:
+                break
+            found.append(pickle.loads(self._bytes[_LENGTH.size : end]))  # noqa: S301 – from our own parent
+            del self._bytes[:end]
+        return found
 
 
 def send_order(control: socket.socket, order: WorkerOrder) -> None:

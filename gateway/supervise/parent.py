@@ -10,6 +10,7 @@ import socket
 import time
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -21,8 +22,10 @@ from gateway.supervise.data_directory import DataDirectory
 from gateway.supervise.errors import CannotStart
 from gateway.supervise.listener import Address, bind, raise_file_limit
 from gateway.supervise.order import WorkerOrder
+from gateway.supervise.reload import Reload, Running
 from gateway.supervise.signals import ENDING, Signals
 from gateway.supervise.simulated import SimulatorProcess
+from gateway.supervise.source import Source, Watch
 from gateway.worker import WorkerSettings
 
 _log = logging.getLogger("gateway.supervise")
@@ -35,12 +38,17 @@ _HURRY_SECONDS = 5.0
 
 @dataclass(slots=True, frozen=True)
 class ParentOptions:
-    """`app` is the factory every worker calls, `module:function`. `may_move`: a taken port is no error."""
+    """`app` is the factory every worker calls, `module:function`. `may_move`: a taken port is no error.
+
+    `source` reads the settings again while the gateway runs; without one they never change.
+    """
 
     app: str = "gateway.app:create_app"
     may_move: bool = False
     runtime_directory: str | None = None  # XDG_RUNTIME_DIR
     hang_seconds: float = 60.0
+    source: Source | None = None
+    files: tuple[Path, ...] = ()  # what the settings were read from
 
 
 class Parent:
@@ -59,6 +67,11 @@ class Parent:
         self._resources = ExitStack()
         self._store_pause_until = 0.0
         self._had_terminal = os.isatty(0)
+        self._reload: Reload | None = None
+        self._simulator: SimulatorProcess | None = None
+        self._simulator_url = ""
+        self._as_read = settings
+        self._watch = Watch(self.options.files)
 
     def __enter__(self) -> Self:
         self._signals.install()
@@ -80,12 +93,10 @@ class Parent:
         self.open_files = raise_file_limit()
         self._listener = self._bind()
         self.port = int(self._listener.getsockname()[1])
-        settings = replace(self.settings, server=replace(self.settings.server, port=self.port))
-        simulator = self._start_simulator() if settings.is_demo else None
+        if self.settings.is_demo:
+            self._simulator = self._start_simulator()
         store_url = self._start_store()
-        if simulator is not None:
-            settings = _with_simulator(settings, simulator)
-        self.settings = settings
+        self.settings = settings = self._complete(self.settings)
         self._metrics = self._start_metrics()
         worker = WorkerSettings(
             settings=settings,
@@ -103,6 +114,9 @@ class Parent:
         self._resources.callback(self._crew.kill)
         self._crew.start()
         self._wait_until_ready()
+        if self.options.source is not None:
+            running = Running(self._crew, self._metrics, self._complete)
+            self._reload = Reload(self.options.source, self._as_read, self._watch, running)
         self._signals.start_is_over()
 
     def run(self) -> None:
@@ -111,10 +125,26 @@ class Parent:
             self._wait()
             self._crew.tend()
             self._tend_store()
+            if self._reload is not None:
+                self._reload.tend()
         self._drain()
 
     def worker_pids(self) -> list[int]:
         return [worker.process.pid for worker in self._crew.workers]
+
+    def _complete(self, settings: Settings) -> Settings:
+        """Settings as read, with the port that was taken and the simulator that was started."""
+        settings = replace(settings, server=replace(settings.server, port=self.port))
+        if self._simulator is None:
+            return settings
+        self._simulator_url = self._simulator_url or self._simulator.base_url()
+        upstream = replace(
+            settings.upstream,
+            base_url=self._simulator_url,
+            account_id=self._simulator.account_id,
+            api_token=self._simulator.api_token,
+        )
+        return replace(settings, upstream=upstream)
 
     def _bind(self) -> socket.socket:
         server = self.settings.server
@@ -178,7 +208,10 @@ class Parent:
         if signal.SIGHUP in came and not (ENDING & set(came)):
             if self._had_terminal and not os.isatty(0):
                 return True  # the terminal was closed
-            _log.warning("SIGHUP changes nothing: the configuration is read when the gateway starts")
+            if self._reload is not None:
+                self._reload.ask()
+            else:
+                _log.warning("SIGHUP changes nothing: there is no configuration to read again")
         return bool(ENDING & set(came))
 
     def _tend_store(self) -> None:
@@ -194,7 +227,8 @@ class Parent:
 
     def _drain(self) -> None:
         self._listener.close()
-        deadline = time.monotonic() + self.settings.server.drain_seconds + _LATE_SECONDS
+        in_force = self._reload.settings if self._reload is not None else self.settings
+        deadline = time.monotonic() + in_force.server.drain_seconds + _LATE_SECONDS
         signals_seen = 1
         self._crew.drain()
         while self._crew.workers and signals_seen < 3 and time.monotonic() < deadline:
@@ -213,13 +247,3 @@ class Parent:
             store.stop()
         except EmbeddedStoreError as error:
             _log.error("%s; the next start adopts it", error)
-
-
-def _with_simulator(settings: Settings, simulator: SimulatorProcess) -> Settings:
-    upstream = replace(
-        settings.upstream,
-        base_url=simulator.base_url(),
-        account_id=simulator.account_id,
-        api_token=simulator.api_token,
-    )
-    return replace(settings, upstream=upstream)

@@ -13,22 +13,56 @@ import socket
 import sys
 from collections.abc import Iterator
 from importlib import import_module
+from typing import Protocol
 
 import uvicorn
 
+from gateway.config.settings import Settings
 from gateway.metrics import join_slot
-from gateway.supervise.order import BEAT, READY, receive_order
+from gateway.supervise.order import (
+    ACCEPTED,
+    BEAT,
+    DECLINED,
+    READY,
+    Decision,
+    Inbox,
+    Message,
+    Offer,
+    receive_order,
+)
 
 _KEEP_ALIVE_SECONDS = 75  # longer than common proxies keep theirs, so that they close first
+_log = logging.getLogger("gateway.worker")
+
 _TICKS_PER_BEAT = 20  # uvicorn ticks ten times a second
+
+
+class App(Protocol):
+    """What a worker runs, besides an ASGI callable."""
+
+    def prepare(self, settings: Settings) -> None:
+        """Get ready for other settings without using them yet. Raises what makes them impossible."""
+        ...
+
+    def decide(self, *, is_adopted: bool) -> None:
+        """Use what was prepared from the next request on, or forget it."""
+        ...
+
+    def post_notice(self, text: str) -> None:
+        """A sentence for the readiness page."""
+        ...
 
 
 class WorkerServer(uvicorn.Server):
     """The server of uvicorn, obeying the control socket and ending without a signal of its own."""
 
-    def __init__(self, config: uvicorn.Config, control: socket.socket) -> None:
+    def __init__(self, config: uvicorn.Config, control: socket.socket, app: App) -> None:
         super().__init__(config)
         self._control = control
+        self._app = app
+        self._inbox = Inbox()
+        self._waiting: list[Message] = []
+        self._offered_drain = 0.0
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -40,9 +74,10 @@ class WorkerServer(uvicorn.Server):
         loop.add_signal_handler(signal.SIGTERM, self.leave)
         loop.add_signal_handler(signal.SIGINT, self.leave)
         self._control.setblocking(False)
-        loop.add_reader(self._control, self._parent_left)
+        loop.add_reader(self._control, self._listen)
         await super().startup(sockets)
         self._tell(READY)
+        self._obey()
 
     async def on_tick(self, counter: int) -> bool:
         if counter % _TICKS_PER_BEAT == 0:
@@ -57,13 +92,40 @@ class WorkerServer(uvicorn.Server):
         for task in list(self.server_state.tasks):
             task.cancel()
 
-    def _parent_left(self) -> None:
+    def _listen(self) -> None:
+        """Take what the parent says; its silence is the end."""
         with contextlib.suppress(BlockingIOError, ConnectionError):
-            if self._control.recv(64):
+            piece = self._control.recv(65536)
+            if piece:
+                self._waiting += self._inbox.feed(piece)
+                self._obey()
                 return
         asyncio.get_running_loop().remove_reader(self._control)
         if not self.should_exit:
             self.leave()
+
+    def _obey(self) -> None:
+        """Carry out what waits. What comes while the app is still starting waits until it has started."""
+        while self.started and self._waiting:
+            message = self._waiting.pop(0)
+            if isinstance(message, Offer):
+                self._prepare(message)
+            elif isinstance(message, Decision):
+                if message.is_adopted:
+                    self.config.timeout_graceful_shutdown = max(1, round(self._offered_drain))
+                self._app.decide(is_adopted=message.is_adopted)
+            else:
+                self._app.post_notice(message.text)
+
+    def _prepare(self, offer: Offer) -> None:
+        try:
+            self._app.prepare(offer.settings)
+        except (ValueError, OSError) as error:
+            _log.error("the new configuration does not work here: %s", error)
+            self._tell(DECLINED)
+            return
+        self._offered_drain = offer.drain_seconds
+        self._tell(ACCEPTED)
 
     def _tell(self, word: bytes) -> None:
         with contextlib.suppress(BlockingIOError, BrokenPipeError, ConnectionResetError):
@@ -94,7 +156,7 @@ def main(arguments: list[str]) -> int:
         timeout_graceful_shutdown=max(1, round(order.drain_seconds)),
         h11_max_incomplete_event_size=64 * 1024,
     )
-    WorkerServer(config, control).run([listener])
+    WorkerServer(config, control, app).run([listener])
     return 0
 
 

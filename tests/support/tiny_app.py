@@ -14,10 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from gateway.config.load import load
+from gateway.config.settings import Settings
 from gateway.metrics import Metrics
 from gateway.supervise.errors import CannotStart
 from gateway.supervise.parent import Parent, ParentOptions
 from gateway.supervise.signals import Interrupted
+from gateway.supervise.source import Reading
 from gateway.worker import WorkerSettings
 
 Message = MutableMapping[str, Any]  # ASGI's own type
@@ -51,8 +53,23 @@ class TinyApp:
             "store_url": self.worker.store_url,
             "admin_key": self.worker.admin_key,
             "upstream": self.worker.upstream_name,
+            "notice": self.worker.notice,
+            "max_choices": self.worker.settings.chat.max_choices,
+            "port": self.worker.settings.server.port,
         }
         await send({"type": "http.response.body", "body": json.dumps(who).encode()})
+
+    def prepare(self, settings: Settings) -> None:
+        if settings.upstream.client == "pyreqwest":  # stands for whatever a worker finds impossible
+            raise ValueError("this worker has no such client")
+        self._prepared = settings
+
+    def decide(self, *, is_adopted: bool) -> None:
+        if is_adopted:
+            self.worker = replace(self.worker, settings=self._prepared)
+
+    def post_notice(self, text: str) -> None:
+        self.worker = replace(self.worker, notice=text)
 
     async def _stream(self, send: Send) -> None:
         await send({"type": "http.response.body", "body": b"first\n", "more_body": True})
@@ -87,21 +104,30 @@ def main(arguments: list[str]) -> int:
     """A parent around the tiny app; prints one JSON line when it serves."""
     given = json.loads(arguments[0])
     data_dir = Path(given["data_dir"])
-    text = json.dumps({"data_dir": str(data_dir), "metrics": {"listen": given.get("metrics", "")}})
-    settings = load(text, {}, data_dir.parent, demo=False)
-    server = replace(
-        settings.server,
-        port=given.get("port", 0),
-        workers=given.get("workers", 1),
-        drain_seconds=given.get("drain_seconds", 30.0),
-    )
+    file = Path(given["config"]) if "config" in given else None
+
+    def read() -> Reading:
+        own = json.loads(file.read_text()) if file else {}
+        text = json.dumps({"data_dir": str(data_dir), "metrics": {"listen": given.get("metrics", "")}, **own})
+        settings = load(text, {}, data_dir.parent, demo=False)
+        server = replace(
+            settings.server,
+            port=own.get("server", {}).get("port", given.get("port", 0)),
+            workers=given.get("workers", 1),
+            drain_seconds=given.get("drain_seconds", 30.0),
+        )
+        return Reading(replace(settings, server=server), (file,) if file else ())
+
+    reading = read()
     options = ParentOptions(
         app=given.get("app", "support.tiny_app:create_app"),
         may_move=given.get("may_move", False),
         hang_seconds=given.get("hang_seconds", 60.0),
+        source=read if file else None,
+        files=reading.files,
     )
     try:
-        with Parent(replace(settings, server=server), options) as parent:
+        with Parent(reading.settings, options) as parent:
             parent.start()
             print(json.dumps({"port": parent.port, "workers": parent.worker_pids()}), flush=True)
             parent.run()
