@@ -150,6 +150,10 @@ class Attempting:
                 if isinstance(chunk, Failure):
                     return chunk
                 body += chunk
+        except asyncio.CancelledError:
+            if stream.status == 200:  # it is being answered, and billed
+                self._book_expected(job, min(max_tokens, EXPECTED_OUTPUT_TOKENS), started)
+            raise
         finally:
             await stream.close()
         completion = self._completion(Reply(stream.status, stream.headers, body), call, max_tokens)

@@ -8,7 +8,8 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -16,11 +17,10 @@ from gateway.attempts import Attempting
 from gateway.choice import OpenChoice, arrivals
 from gateway.config.settings import Settings
 from gateway.core.affinity import session_affinity
-from gateway.core.answer import Completion, Failure, Finish, Usage
+from gateway.core.answer import Completion, Event, Failure, Finish, Usage
 from gateway.core.call import Call
 from gateway.core.contracts import Answer, Surface
-from gateway.core.eligibility import MIN_OUTPUT_TOKENS
-from gateway.core.errors import GatewayError, InternalError, InvalidKey, StoreAway
+from gateway.core.errors import GatewayError, InternalError, InvalidKey, StoreAway, UpstreamFailed
 from gateway.core.patience import patience
 from gateway.core.reading import read_call
 from gateway.core.receipt import EndReason
@@ -31,7 +31,7 @@ from gateway.fleet.knowledge import Knowledge
 from gateway.heartbeat import Heartbeat
 from gateway.job import END_REASONS, Job, Request
 from gateway.keys import Keyring, redact
-from gateway.ledger.contract import Held, HoldRequest, Ledger, Refused, Stale
+from gateway.ledger.contract import Held, Ledger, Refused, Stale
 from gateway.ledger.refusal import limit_reached
 from gateway.metrics import Metrics
 from gateway.planning import Planning
@@ -95,6 +95,8 @@ class Dispatch:
             await self._refuse(request, error)
         except (ClientGone, asyncio.CancelledError) as gone:
             self._metrics.disconnect()
+            if request.job is not None:
+                request.job.end = "client_gone" if exchange.is_gone else "cut"
             if isinstance(gone, asyncio.CancelledError) and not exchange.is_gone:
                 raise  # the server is going down, not the client
         except Exception:  # the one place: a broken promise of ours must still settle and answer
@@ -191,7 +193,7 @@ class Dispatch:
         """Claim the candidate's worst case, or restate the claim for it. Returns the max_tokens granted per choice."""
         job.price = job.candidate.model.price_at(time.time())
         for _ in range(2):
-            held = await self._ledger.hold(_claims(job))
+            held = await self._ledger.hold(job.claims())
             if isinstance(held, Held):
                 job.held = held
                 job.is_owed = True
@@ -222,27 +224,34 @@ class Dispatch:
         """A streamed answer: commit, then one write per network read; the receipt is on disk before the last bytes."""
         exchange = request.exchange
         pending = b"" if exchange.is_committed else await self._commit(request, job)
-        encoder = job.encoder
-        if encoder is None:
-            raise AssertionError("a stream that was committed has an encoder")
         job.first_byte = time.monotonic()
-        end: EndReason = "stop"
-        async for choice, events in arrivals(choices):
-            if pending:
-                await exchange.write(pending)
-            pending = b""
-            for event in events:
-                if isinstance(event, Failure):
-                    raise error_of(event, job.candidate.model, time.time())
-                if isinstance(event, Finish):
-                    end = END_REASONS[event.reason or "stop"]
-                    self._attempting.book_stream(job, choice, end)
-                    pending += encoder.finish(choice.index, event.reason or "stop")
-                elif not isinstance(event, Usage):
-                    pending += encoder.delta(choice.index, event)
+        try:
+            async with asyncio.timeout_at(job.deadline), aclosing(arrivals(choices)) as found:
+                async for choice, events in found:
+                    pending += self._encode(job, choice, events)
+                    if pending and not all(choice.is_ended for choice in choices):
+                        await exchange.write(pending)
+                        pending = b""
+        except TimeoutError as error:
+            raise UpstreamFailed("The answer was not complete after `upstream.total_seconds`.") from error
         self.heartbeat.leave(exchange)
-        self._settle(job, end, 200)
-        await exchange.finish(pending + encoder.end(job.tally.usage()))
+        self._settle(job, job.end, 200)
+        await exchange.finish(pending + job.live_encoder().end(job.tally.usage()))
+
+    def _encode(self, job: Job, choice: OpenChoice, events: Sequence[Event]) -> bytes:
+        """The events of one read in the client's dialect; a choice that ends is booked, a failure is raised."""
+        encoder = job.live_encoder()
+        encoded = b""
+        for event in events:
+            if isinstance(event, Failure):
+                raise error_of(event, job.candidate.model, time.time())
+            if isinstance(event, Finish):
+                job.end = END_REASONS[event.reason or "stop"]
+                self._attempting.book_stream(job, choice, job.end)
+                encoded += encoder.finish(choice.index, event.reason or "stop")
+            elif not isinstance(event, Usage):
+                encoded += encoder.delta(choice.index, event)
+        return encoded
 
     async def _commit(self, request: Request, job: Job) -> bytes:
         """Status and headers out; from here on nothing is retried. Returns how the body begins."""
@@ -263,7 +272,10 @@ class Dispatch:
         if job is not None:
             job.end = "cut" if request.exchange.is_committed else "failed"
             job.status = error.status if not request.exchange.is_committed else 200
-            await self._conclude(job)
+            try:
+                await self._conclude(job)
+            except StoreAway:  # the spool cannot be written; the lease will end the hold with a row
+                _log.exception("the receipt of request %s could not be written", request.id)
         try:
             if not request.exchange.is_committed:
                 await request.exchange.refuse(error, request.headers(time.monotonic()))
@@ -300,27 +312,6 @@ class Dispatch:
 def _stated(exchange: Exchange) -> str | None:
     """The seconds an official SDK says that it will wait: Python's header, else JavaScript's."""
     return exchange.header(b"x-stainless-read-timeout") or exchange.header(b"x-stainless-timeout")
-
-
-def _claims(job: Job) -> HoldRequest:
-    return HoldRequest(
-        id=job.id,
-        identity=job.identity,
-        model=job.candidate.model.id,
-        requested_model=job.call.requested_model,
-        route=job.plan.route.name,
-        surface=job.surface,
-        prompt_tokens=job.candidate.prompt_tokens,
-        max_tokens=job.candidate.max_tokens,
-        min_tokens=MIN_OUTPUT_TOKENS,
-        choices=job.call.n,
-        price=job.price,
-        spent_nano=job.tally.cost_nano,
-        spent_tokens=job.tally.prompt_tokens + job.tally.completion_tokens,
-        stream=job.call.stream,
-        upstream=job.upstream,
-        reason=job.candidate.reason,
-    )
 
 
 def _answer_id(request: Request) -> str:

@@ -13,12 +13,12 @@ from gateway.core.answer import FinishReason
 from gateway.core.call import Call
 from gateway.core.catalog import Price
 from gateway.core.contracts import Encoder, Surface
-from gateway.core.eligibility import Candidate, Sample
+from gateway.core.eligibility import MIN_OUTPUT_TOKENS, Candidate, Sample
 from gateway.core.receipt import EndReason, Receipt
 from gateway.core.records import Identity
 from gateway.core.routing import Plan
 from gateway.core.tally import Circumstances, Outcome, Tally, Timing, receipt
-from gateway.ledger.contract import Held
+from gateway.ledger.contract import Held, HoldRequest
 from gateway.relay import Exchange, Headers
 
 END_REASONS: Mapping[FinishReason, EndReason] = {
@@ -63,8 +63,9 @@ class Job:
 
     def headers(self) -> Headers:
         """What an answer says of the way it was made."""
+        open_attempts = [choice for choice in self.choices if not choice.is_booked]
         found: Headers = [
-            (b"x-gateway-attempts", b"%d" % len(self.tally.attempts)),
+            (b"x-gateway-attempts", b"%d" % (len(self.tally.attempts) + len(open_attempts))),
             (b"x-gateway-model", self.candidate.model.id.encode()),
             (b"x-gateway-route", self.plan.route.name.encode()),
             (b"x-gateway-reason", self.candidate.reason.encode()),
@@ -91,6 +92,33 @@ class Job:
             output_tokens=attempt.completion_tokens,
             first_token_seconds=first,
             total_seconds=attempt.latency_ms / 1000,
+        )
+
+    def live_encoder(self) -> Encoder:
+        """The encoder of a stream that has begun."""
+        if self.encoder is None:
+            raise AssertionError("a stream that was committed has an encoder")
+        return self.encoder
+
+    def claims(self) -> HoldRequest:
+        """What the candidate may cost at most, on top of what earlier attempts have cost."""
+        return HoldRequest(
+            id=self.id,
+            identity=self.identity,
+            model=self.candidate.model.id,
+            requested_model=self.call.requested_model,
+            route=self.plan.route.name,
+            surface=self.surface,
+            prompt_tokens=self.candidate.prompt_tokens,
+            max_tokens=self.candidate.max_tokens,
+            min_tokens=MIN_OUTPUT_TOKENS,
+            choices=self.call.n,
+            price=self.price,
+            spent_nano=self.tally.cost_nano,
+            spent_tokens=self.tally.prompt_tokens + self.tally.completion_tokens,
+            stream=self.call.stream,
+            upstream=self.upstream,
+            reason=self.candidate.reason,
         )
 
     def receipt(self, now: float) -> Receipt:
