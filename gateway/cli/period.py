@@ -25,3 +25,17 @@ def start_of(text: str, today: date) -> int:
         except ValueError as error:
             raise typer.BadParameter(f"'{text}' is neither like 7d or 2w nor a day like 2026-11-01") from error
     return int(datetime.combine(day, time(), UTC).timestamp())
+
+
+def end_of(text: str) -> int:
+    """Unix seconds of the end of a day by its date. Raises typer.BadParameter."""
+    try:
+        day = date.fromisoformat(text)
+    except ValueError as error:
+        raise typer.BadParameter(f"'{text}' is no day like 2026-11-30") from error
+    return int(datetime.combine(day + timedelta(days=1), time(), UTC).timestamp())
+
+
+def now() -> int:
+    """This second, unix; rows of the second itself are left to the next export."""
+    return int(datetime.now(UTC).timestamp())

@@ -128,3 +128,33 @@ class Row(msgspec.Struct):
     attempts: list[Attempt]
     neurons: Decimal | None = None
     ttft_ms: int | None = None
+
+
+class LedgerRow(msgspec.Struct):
+    """One request as it is exported: everything the API says of it."""
+
+    id: str
+    created: int
+    created_ms: int
+    project_id: str
+    api_key_id: str
+    surface: str
+    requested_model: str
+    route: str
+    reason: str
+    model: str
+    prompt_tokens: int
+    completion_tokens: int
+    cached_tokens: int
+    cost_nano: int
+    usage_source: str
+    price_source: str
+    end_reason: str
+    status: int
+    stream: bool
+    latency_ms: int
+    upstream: str
+    attempts: list[dict[str, msgspec.Raw]]
+    tags: dict[str, str]
+    neurons: Decimal | None = None
+    ttft_ms: int | None = None
