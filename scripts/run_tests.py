@@ -26,6 +26,7 @@ PROGRAMS = {
     "node": "the Node SDK (apt install nodejs npm)",
     "npm": "the Node SDK (apt install nodejs npm)",
     "nginx": "the proxy snippet and the benchmark's upstream (apt install nginx libnginx-mod-http-lua)",
+    "chromium": "the dashboard in a browser (apt install chromium)",
     "systemd-analyze": "the check of the systemd unit (apt install systemd)",
     "make": "the tests of the Makefile (apt install make)",
 }

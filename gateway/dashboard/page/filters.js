@@ -19,7 +19,8 @@ export function filterBar(page) {
 }
 
 function field(label, control) {
-  return el("label", { class: "field" }, el("span", {}, label), control);
+  control.id = `filter-${control.name}`;
+  return el("div", { class: "field" }, el("label", { for: control.id }, label), control);
 }
 
 function select(name, options, chosen, onchange) {

@@ -46,7 +46,7 @@ function showView(focus = "h1") {
   const cards = view.show(page);
   main.replaceChildren(title, view.hasNoFilters || place.row ? "" : filterBar(page), ...cards);
   document.title = `${title.textContent} · Workers AI gateway`;
-  main.querySelector(focus)?.focus({ preventScroll: focus !== "h1" });
+  if (focus) main.querySelector(focus)?.focus({ preventScroll: focus !== "h1" });
   announceWhenReady(title.textContent, signal);
 }
 
@@ -122,7 +122,7 @@ async function start() {
     const found = await whoAmI();
     if (found.role === "none") return askForKey();
     session = found;
-    showView();
+    showView(null); // the reader starts at the top of the page, as on any other
   } catch (error) {
     const again = el("button", { type: "button", onclick: start }, "Try again");
     main.replaceChildren(el("div", { class: "card problem", role: "alert" }, el("p", {}, error.message), again));

@@ -82,7 +82,6 @@ function rowsTable(page, rows) {
         csv: (row) => new Date(row.created_ms).toISOString(),
         show: (row) => link(moment(row.created_ms), { view: "requests", row: row.id }, row.id),
       },
-      { label: "Id", value: (row) => row.id, class: "id", show: (row) => row.id.slice(0, 12) },
       {
         label: "Project",
         value: (row) => page.names.project(row.project_id),
@@ -100,6 +99,7 @@ function rowsTable(page, rows) {
       { label: "End", value: (row) => row.end_reason, show: (row) => ending(row.end_reason) },
       { label: "Tries", number: true, value: (row) => row.attempts.length, show: (row) => String(row.attempts.length) },
       { label: "Took", number: true, value: (row) => row.latency_ms, show: (row) => milliseconds(row.latency_ms) },
+      { label: "Id", value: (row) => row.id, class: "id", show: (row) => row.id.slice(0, 12) },
     ],
   });
 }
