@@ -12,7 +12,8 @@ GatewayError
 │   └── BodyTooLarge         413
 ├── PolicyError              a limit somebody set
 │   ├── SpendLimitReached    429  a hard budget is used up; waiting does not help
-│   └── RateLimited          429  waiting helps
+│   └── RateLimited          429  a rate of requests, or how many run at once; waiting helps
+│       └── TokensLimited    429  a rate of tokens
 ├── UpstreamError            Workers AI's fault, or the way to it
 │   ├── UpstreamNotAuthorized 502 our credentials were refused; never the caller's 401
 │   ├── UpstreamQuotaUsedUp  429  the account's daily allocation
@@ -35,7 +36,10 @@ _encode = msgspec.json.Encoder().encode
 
 
 class GatewayError(Exception):
-    """A refusal. `message` is shown to the client; `param` names the offending parameter as a path."""
+    """A refusal. `message` is shown to the client; `param` names the offending parameter as a path.
+
+    `should_retry` is for the single case in which the class's word does not hold.
+    """
 
     status: ClassVar[int] = 500
     type: ClassVar[str] = "server_error"
@@ -49,6 +53,7 @@ class GatewayError(Exception):
         param: str | None = None,
         code: str | None = None,
         retry_after: float | None = None,
+        should_retry: bool | None = None,
         details: dict[str, str | int | None] | None = None,
     ) -> None:
         super().__init__(message)
@@ -56,6 +61,7 @@ class GatewayError(Exception):
         self.param = param
         self.code = code or self.default_code
         self.retry_after = retry_after
+        self.advice = self.should_retry if should_retry is None else should_retry
         self.details = details
 
     def envelope(self) -> bytes:
@@ -69,8 +75,8 @@ class GatewayError(Exception):
     def headers(self) -> list[tuple[bytes, bytes]]:
         """Retry advice: `x-should-retry`, and `retry-after(-ms)` where waiting helps."""
         found: list[tuple[bytes, bytes]] = []
-        if self.should_retry is not None:
-            found.append((b"x-should-retry", b"true" if self.should_retry else b"false"))
+        if self.advice is not None:
+            found.append((b"x-should-retry", b"true" if self.advice else b"false"))
         if self.retry_after is not None:
             found.append((b"retry-after", b"%d" % max(1, -(-self.retry_after // 1))))
             found.append((b"retry-after-ms", b"%d" % max(1, round(self.retry_after * 1000))))
@@ -152,6 +158,12 @@ class RateLimited(PolicyError):
 
     type = "requests"
     default_code = "rate_limit_exceeded"
+
+
+class TokensLimited(RateLimited):
+    """A rate limit on tokens."""
+
+    type = "tokens"
 
 
 class UpstreamError(GatewayError):

@@ -2,36 +2,42 @@
 
 A *meter* is one counter pair of one scope: used (`u:<kind>:<window>`) and held (`h:<kind>:<window>`), with its
 limit or none. Use is counted in all meters, limited or not, so that a limit set in the middle of a month knows what
-came before it; only limited ones hold (a request admitted before there was a limit is not bound by it). A set of
+came before it; only limited ones hold (a request admitted before there was a limit is not bound by it). A *rolling*
+meter counts a minute or an hour in slots of a sixtieth, in one field (`r:<kind>:<window>`), and only while there is a
+limit. Concurrency is a held counter without use. A set of
 meters is valid for the creation times in `[from_ms, until_ms)`; hold.lua refuses it outside, by the store's clock, and
 the caller makes the next one: a boundary costs one extra trip, and no clock but the store's decides.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
-from typing import Literal
+from typing import Literal, get_args
 
 import msgspec
 
-from gateway.core.records import Identity, SpendLimit
+from gateway.core.records import Identity, Limit, SpendLimit
 
-Kind = Literal["money", "tokens", "requests"]
-WindowName = Literal["hour", "day", "week", "month", "total"]
+Kind = Literal["money", "tokens", "requests", "concurrency"]
+WindowName = Literal["now", "minute", "hour", "day", "week", "month", "total"]
 
-KINDS: tuple[Kind, ...] = ("money", "tokens", "requests")
+KINDS: tuple[Kind, ...] = ("money", "tokens", "requests")  # what is used; concurrent requests are only held
 SCOPES = ("organization", "project", "key")
-WINDOWS: tuple[WindowName, ...] = ("month", "total")
+WINDOWS: tuple[WindowName, ...] = ("day", "week", "month", "total")
 
 LARGEST_LIMIT = 9_000_000_000_000_000  # Lua counts in doubles: exact below 2**53, with room for one more request
 END_OF_TIME_MS = 2**53 - 1
+SLOT_MS: Mapping[WindowName, int] = {"minute": 1000, "hour": 60_000}  # of rolling windows; _books.lua counts 60 of them
 
 _pack = msgspec.msgpack.Encoder().encode
 
 
 @dataclass(slots=True, frozen=True)
 class Window:
-    """A stretch of calendar time, `[start_ms, end_ms)`; `label` names it in counter fields (`2026-11`)."""
+    """A stretch of calendar time, `[start_ms, end_ms)`; `label` names it in counter fields (`2026-11`).
+
+    Rolling windows, "total" and "now" (for what is concurrent) are one stretch of all time.
+    """
 
     name: WindowName
     label: str
@@ -48,8 +54,20 @@ class Meter:
     limit: int
 
     @property
+    def number(self) -> int:
+        """The kind as the store's steps know it."""
+        return _NUMBERS[self.kind]
+
+    @property
+    def slot_ms(self) -> int | None:
+        """The length of a slot where the window rolls."""
+        return SLOT_MS.get(self.window.name)
+
+    @property
     def used_field(self) -> str:
-        return used_field(self.kind, self.window)
+        if self.slot_ms is not None:
+            return f"r:{self.kind}:{self.window.label}"
+        return "" if self.kind == "concurrency" else used_field(self.kind, self.window)
 
     @property
     def held_field(self) -> str:
@@ -65,13 +83,15 @@ class Meter:
 class Meters:
     """The limited meters of a request, each with its scope's number (1 organisation, 2 project, 3 key).
 
-    `packed` is what hold.lua takes: [from, until, then scope, kind, held field, used field, limit of each].
+    Rolling ones stand last. `packed` and `rates` are what hold.lua takes: [from, until, then scope, kind, held field,
+    used field, limit of each] and [scope, kind, field, limit, slot ms of each rolling one], empty where there is none.
     """
 
     from_ms: int
     until_ms: int
     limited: tuple[tuple[int, Meter], ...]
     packed: bytes
+    rates: bytes = b""
 
     def covers(self, created_ms: int) -> bool:
         """Whether a request created then is counted by these meters."""
@@ -97,7 +117,7 @@ def check_limit(limit: int) -> int:
 
 def window_at(name: WindowName, moment_ms: int, zone: tzinfo = UTC) -> Window:
     """The calendar window that contains `moment_ms` (unix milliseconds), as calendars of `zone` have it."""
-    if name == "total":
+    if name not in _CALENDAR:
         return Window(name, name, 0, END_OF_TIME_MS)
     local = datetime.fromtimestamp(moment_ms // 1000, zone)
     start, end, label = _CALENDAR[name](local)
@@ -110,18 +130,44 @@ def meters_for(
     identity: Identity, moment_ms: int, windows: tuple[WindowName, ...] = WINDOWS, zone: tzinfo = UTC
 ) -> Meters:
     """The meters of a request created at `moment_ms`. Raises ValueError for a limit that cannot be counted."""
-    found = tuple(window_at(name, moment_ms, zone) for name in windows)
-    start, end = _shared_span(found)
-    limited = (
-        *_scope(1, identity.organization.spend_limit, found),
-        *_scope(2, identity.project.spend_limit, found),
+    start, end = _shared_span(tuple(window_at(name, moment_ms, zone) for name in windows))
+    organization, project, key = identity.organization, identity.project, identity.key
+    scopes = (
+        limits_of(organization.spend_limit, organization.limits),
+        limits_of(project.spend_limit, project.limits),
+        limits_of(None, key.limits),
     )
-    flat = [
-        part
-        for scope, meter in limited
-        for part in (scope, KINDS.index(meter.kind) + 1, meter.held_field, meter.used_field, meter.limit)
+    limited = [
+        (number, meter_of(limit, moment_ms, zone)) for number, limits in enumerate(scopes, 1) for limit in limits
     ]
-    return Meters(start, end, limited, _pack([start, end, *flat]))
+    calendar = [(scope, meter) for scope, meter in limited if meter.slot_ms is None]
+    rolling = [(scope, meter) for scope, meter in limited if meter.slot_ms is not None]
+    packed: list[str | int] = [start, end]
+    for scope, meter in calendar:
+        packed += [scope, meter.number, meter.held_field, meter.used_field, meter.limit]
+    rates = [
+        part for scope, meter in rolling for part in (scope, meter.number, meter.used_field, meter.limit, meter.slot_ms)
+    ]
+    return Meters(start, end, (*calendar, *rolling), _pack(packed), _pack(rates) if rates else b"")
+
+
+def limits_of(spend_limit: SpendLimit | None, limits: Sequence[Limit]) -> list[Limit]:
+    """All limits of a scope: of several for the same kind and window the smallest."""
+    found: dict[tuple[str, str], Limit] = {}
+    budget = () if spend_limit is None else (Limit("money", spend_limit.limit_nano, spend_limit.interval),)
+    for limit in (*budget, *limits):
+        known = found.get((limit.kind, limit.window))
+        if known is None or limit.limit < known.limit:
+            found[limit.kind, limit.window] = limit
+    return list(found.values())
+
+
+def meter_of(limit: Limit, moment_ms: int, zone: tzinfo = UTC) -> Meter:
+    """The meter of a limit at a moment. Raises ValueError for one that cannot be counted."""
+    kind, window = _KINDS.get(limit.kind), _WINDOWS.get(limit.window)
+    if kind is None or window is None or (kind == "concurrency") != (window == "now"):
+        raise ValueError(f"nothing counts {limit.kind} per {limit.window}")
+    return Meter(kind, window_at(window, moment_ms, zone), check_limit(limit.limit))
 
 
 @dataclass(slots=True, frozen=True)
@@ -145,16 +191,6 @@ def booking_at(moment_ms: int, windows: tuple[WindowName, ...] = WINDOWS, zone: 
     return Booking(*_shared_span(found), packed)
 
 
-def _scope(number: int, limit: SpendLimit | None, windows: tuple[Window, ...]) -> tuple[tuple[int, Meter], ...]:
-    if limit is None:
-        return ()
-    check_limit(limit.limit_nano)
-    found = tuple((number, Meter("money", w, limit.limit_nano)) for w in windows if w.name == limit.interval)
-    if not found:
-        raise ValueError(f"no window is counted for a limit per {limit.interval}")
-    return found
-
-
 def _shared_span(windows: tuple[Window, ...]) -> tuple[int, int]:
     """The time that all windows share."""
     return max(window.start_ms for window in windows), min(window.end_ms for window in windows)
@@ -162,13 +198,6 @@ def _shared_span(windows: tuple[Window, ...]) -> tuple[int, int]:
 
 def _ms(moment: datetime) -> int:
     return int(moment.timestamp()) * 1000
-
-
-def _hour(local: datetime) -> tuple[datetime, datetime, str]:
-    start = local.replace(minute=0, second=0, microsecond=0)
-    end = datetime.fromtimestamp(start.timestamp() + 3600, local.tzinfo)
-    # The hour that a clock change repeats happens twice: the offset keeps its two windows apart.
-    return start, end, start.strftime("%Y-%m-%dT%H" if local.tzinfo is UTC else "%Y-%m-%dT%H%z")
 
 
 def _day(local: datetime) -> tuple[datetime, datetime, str]:
@@ -192,8 +221,10 @@ def _midnight(local: datetime) -> datetime:
 
 
 _CALENDAR: dict[WindowName, Callable[[datetime], tuple[datetime, datetime, str]]] = {
-    "hour": _hour,
     "day": _day,
     "week": _week,
     "month": _month,
 }
+_NUMBERS: Mapping[Kind, int] = {"money": 1, "tokens": 2, "requests": 3, "concurrency": 4}
+_KINDS: Mapping[str, Kind] = {kind: kind for kind in _NUMBERS}
+_WINDOWS: Mapping[str, WindowName] = {name: name for name in get_args(WindowName)}

@@ -13,12 +13,25 @@ class SpendLimit(msgspec.Struct, frozen=True, omit_defaults=True):
     interval: str = "month"
 
 
+class Limit(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A hard limit of a scope. At most one per kind and window counts: the smallest.
+
+    kind: money (nano-dollars), tokens, requests, or concurrency (requests in flight), which goes with the window "now".
+    window: minute or hour (rolling), day, week or month (of the calendar), total.
+    """
+
+    kind: str
+    limit: int
+    window: str
+
+
 class Organization(msgspec.Struct, frozen=True, omit_defaults=True):
     """The whole gateway."""
 
     id: str
     version: int
     spend_limit: SpendLimit | None = None
+    limits: tuple[Limit, ...] = ()
 
 
 class Project(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -30,6 +43,7 @@ class Project(msgspec.Struct, frozen=True, omit_defaults=True):
     created: int  # unix seconds
     archived_at: int | None = None
     spend_limit: SpendLimit | None = None
+    limits: tuple[Limit, ...] = ()
 
 
 class Key(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -44,6 +58,8 @@ class Key(msgspec.Struct, frozen=True, omit_defaults=True):
     service_account_id: str
     expires_at: int | None = None
     revoked_at: int | None = None
+    disabled: bool = False
+    limits: tuple[Limit, ...] = ()
 
 
 class Identity(msgspec.Struct, frozen=True):
@@ -57,4 +73,5 @@ class Identity(msgspec.Struct, frozen=True):
     def is_valid(self, moment: float) -> bool:
         """Whether key and project may still be used at `moment` (unix seconds)."""
         is_expired = self.key.expires_at is not None and self.key.expires_at <= moment
-        return self.key.revoked_at is None and not is_expired and self.project.archived_at is None
+        is_withdrawn = self.key.revoked_at is not None or self.key.disabled
+        return not is_withdrawn and not is_expired and self.project.archived_at is None

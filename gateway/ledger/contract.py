@@ -5,6 +5,7 @@ from typing import Protocol
 
 from gateway.core.catalog import Price
 from gateway.core.errors import StoreAway
+from gateway.core.rates import Rate
 from gateway.core.receipt import Receipt
 from gateway.core.records import Identity
 
@@ -41,19 +42,27 @@ class Held:
 
     created_ms: int
     max_tokens: int
+    rates: tuple[Rate, ...] = ()  # of limited tokens and requests
 
 
 @dataclass(slots=True, frozen=True)
 class Refused:
-    """A limit is in the way. Amounts are in the kind's unit (nano-dollars for money); `resets_at` is unix seconds."""
+    """A limit is in the way. Amounts are in the kind's unit (nano-dollars for money); `resets_at` is unix seconds.
+
+    `needed` is the least this request can do with. Of a rolling window `retry_after` says in how many seconds that fits
+    if nothing else happens.
+    """
 
     scope: str  # "organization", "project" or "key"
-    kind: str  # "money"
-    window: str  # "month"
+    kind: str  # core.limits.Kind
+    window: str  # core.limits.WindowName
     limit: int
     used: int
     held: int
     resets_at: int | None
+    needed: int = 0
+    retry_after: float | None = None
+    rates: tuple[Rate, ...] = ()
 
 
 @dataclass(slots=True, frozen=True)

@@ -6,7 +6,7 @@ once and to say until when a step may still run: one that reaches the store late
 
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -14,6 +14,7 @@ import msgspec
 from gateway.core.errors import StoreAway
 from gateway.core.limits import SCOPES, Meters, meters_for
 from gateway.core.pricing import dearest_input
+from gateway.core.rates import Rate
 from gateway.core.records import Identity, Key, Organization, Project
 from gateway.ledger.contract import Held, HoldEnded, HoldRequest, Refused, Revoked, Stale
 from gateway.ledger.places import Keys, Places, rollup_name
@@ -105,7 +106,8 @@ class Holds:
             self._clock.learn(reply[1])
             word = reply[0]
             if word == b"HELD":
-                return Held(reply[2], reply[3])
+                rates = _rates(standing.meters, reply[4:], reply[1]) if len(reply) > 4 else ()
+                return Held(reply[2], reply[3], rates)
             if word == b"WINDOW":
                 moment = reply[2]
             elif word == b"LATE":
@@ -116,9 +118,7 @@ class Holds:
 
     def _refusal(self, word: bytes, reply: Reply, request: HoldRequest, standing: _Standing) -> Outcome:
         if word == b"REFUSED":
-            _, _, number, used, held = reply
-            scope, meter = standing.meters.limited[number - 1]
-            return Refused(SCOPES[scope - 1], meter.kind, meter.window.name, meter.limit, used, held, meter.resets_at)
+            return _refused(reply, standing.meters)
         if word == b"REVOKED":
             return Revoked()
         if word == b"STALE":
@@ -171,7 +171,41 @@ class Holds:
             standing.meters.packed,
             rollup_name(project_id, key_id, request.model),
             _encode_carry(_carry(request)),
+            standing.meters.rates,
         ]
+
+
+def _refused(reply: Reply, meters: Meters) -> Refused:
+    _, now_ms, number, used, held, needed, wait_ms, *standings = reply
+    scope, meter = meters.limited[number - 1]
+    resets_at, retry_after = meter.resets_at, None
+    if meter.slot_ms is not None and wait_ms > 0:
+        resets_at, retry_after = -(-(now_ms + wait_ms) // 1000), wait_ms / 1000
+    return Refused(
+        scope=SCOPES[scope - 1],
+        kind=meter.kind,
+        window=meter.window.name,
+        limit=meter.limit,
+        used=used,
+        held=held,
+        resets_at=resets_at,
+        needed=needed,
+        retry_after=retry_after,
+        rates=_rates(meters, standings, now_ms),
+    )
+
+
+def _rates(meters: Meters, standings: Sequence[int], now_ms: int) -> tuple[Rate, ...]:
+    """What hold.lua says of tokens and requests: meter, remaining, ms until nothing is used, for each."""
+    found = []
+    for number, remaining, reset_ms in zip(standings[::3], standings[1::3], standings[2::3], strict=True):
+        meter = meters.limited[number - 1][1]
+        is_calendar = meter.slot_ms is None
+        reset = meter.window.end_ms - now_ms if is_calendar else reset_ms
+        found.append(
+            Rate(meter.kind, meter.limit, remaining, None if meter.resets_at is None and is_calendar else reset)
+        )
+    return tuple(found)
 
 
 def _carry(request: HoldRequest) -> Carry:

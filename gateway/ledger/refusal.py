@@ -1,8 +1,13 @@
-"""What a client is told when a limit is in the way: OpenAI's code for the scope, and the figures beside the error."""
+"""What a client is told when a limit is in the way: OpenAI's type and code, when to come again, and the figures.
+
+Waiting is advised where a rolling window or the end of other requests makes room. It is advised against where a budget
+is used up, where a calendar window has to end, and where the request is larger than the whole limit.
+"""
 
 from collections.abc import Mapping
 
-from gateway.core.errors import SpendLimitReached
+from gateway.core.errors import PolicyError, RateLimited, SpendLimitReached, TokensLimited
+from gateway.core.rates import duration_text
 from gateway.core.records import Identity
 from gateway.ledger.contract import Refused
 
@@ -11,28 +16,69 @@ _CODES: Mapping[str, str] = {
     "project": "project_spend_limit_exceeded",
     "key": "insufficient_quota",
 }
+_PER: Mapping[str, str] = {
+    "minute": "per min",
+    "hour": "per hour",
+    "day": "per day",
+    "week": "per week",
+    "month": "per month",
+    "total": "in total",
+}
+_CONCURRENCY_SECONDS = 1.0  # nobody knows when another request ends; clients come again with a jitter of their own
 _NANO = 1_000_000_000
 
 
-def limit_reached(refused: Refused, identity: Identity) -> SpendLimitReached:
-    """The 429 for a money limit; `gateway` beside the error has scope, kind, window, limit, used, held, resets_at."""
+def limit_reached(refused: Refused, identity: Identity) -> PolicyError:
+    """The 429 for a limit; `gateway` beside the error has scope, kind, window, limit, used, held, resets_at."""
+    if refused.kind == "money":
+        return _spend_limit_reached(refused, identity)
+    owner = {"organization": "this organization", "project": f"project `{identity.project.name}`", "key": "this key"}
+    unit = "requests at once" if refused.kind == "concurrency" else f"{refused.kind} {_PER[refused.window]}"
+    figures = f"Limit {refused.limit}, Used {refused.used}, In flight {refused.held}, Requested {refused.needed}."
+    raised = TokensLimited if refused.kind == "tokens" else RateLimited
+    details = _details(refused)
+    if refused.needed > refused.limit:
+        message = f"Request too large for {owner[refused.scope]} on {unit}: {figures} Ask for fewer tokens."
+        return raised(message, should_retry=False, details=details)
+    message = f"Rate limit reached for {owner[refused.scope]} on {unit}: {figures}"
+    if refused.kind == "concurrency":
+        return raised(f"{message} Try again when another request has ended.", retry_after=_CONCURRENCY_SECONDS,
+                      details=details)  # fmt: skip
+    if refused.retry_after is None:
+        return raised(f"{message} Waiting helps only once that is over.", should_retry=False, details=details)
+    return raised(
+        f"{message} Please try again in {duration_text(round(refused.retry_after * 1000))}.",
+        retry_after=refused.retry_after,
+        details=details,
+    )
+
+
+def _spend_limit_reached(refused: Refused, identity: Identity) -> SpendLimitReached:
     names = {"organization": "This organization", "project": f"Project `{identity.project.name}`", "key": "This key"}
     limit, used, held = (_dollars(amount) for amount in (refused.limit, refused.used, refused.held))
+    helps = refused.retry_after is not None  # a rolling window
+    period = "in total" if refused.window == "total" else f"per {refused.window}"
     return SpendLimitReached(
-        f"{names[refused.scope]} has reached its spend limit: ${limit} per {refused.window}, of which ${used} are "
+        f"{names[refused.scope]} has reached its spend limit: ${limit} {period}, of which ${used} are "
         f"spent and ${held} are held by requests in flight; this request may cost more than what is left. "
         "Ask whoever runs this gateway to raise the limit.",
         code=_CODES[refused.scope],
-        details={
-            "scope": refused.scope,
-            "kind": refused.kind,
-            "window": refused.window,
-            "limit": refused.limit,
-            "used": refused.used,
-            "held": refused.held,
-            "resets_at": refused.resets_at,
-        },
+        should_retry=helps,
+        retry_after=refused.retry_after,
+        details=_details(refused),
     )
+
+
+def _details(refused: Refused) -> dict[str, str | int | None]:
+    return {
+        "scope": refused.scope,
+        "kind": refused.kind,
+        "window": refused.window,
+        "limit": refused.limit,
+        "used": refused.used,
+        "held": refused.held,
+        "resets_at": refused.resets_at,
+    }
 
 
 def _dollars(nano: int) -> str:

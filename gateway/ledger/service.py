@@ -95,7 +95,12 @@ class StoreLedger:
         known = self.live.get(request.id)
         try:
             async with asyncio.timeout(HOLD_SECONDS):
-                outcome = await self._hold_once_recovered(request, None if known is None else known.created_ms)
+                created_ms = None if known is None else known.created_ms
+                outcome = await self._hold_once_recovered(request, created_ms)
+                if isinstance(outcome, Refused) and self._forwarder.pending:
+                    # What has ended here and is on its way to the store may be all that is in the way.
+                    await self._forward()
+                    outcome = await self._hold_once_recovered(request, created_ms)
         except Unanswered:
             self._give_back(request, known)
             raise

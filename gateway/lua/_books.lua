@@ -1,10 +1,14 @@
 -- Shared by the steps that move money; put in front of them when they are loaded.
--- A hold record is msgpack: {created ms, {money, tokens, requests}, choices, prompt tokens per choice, granted tokens
--- per choice, meters, roll-up name project|key|model, carry}. `meters` and `booking` are what core/limits.py packed:
--- {from, until, then scope, kind, held field, used field, limit of each limited meter}; {{used fields}, {their kinds}}.
+-- A hold record is msgpack: {created ms, {money, tokens, requests, concurrent requests}, choices, prompt tokens per
+-- choice, granted tokens per choice, meters, roll-up name project|key|model, carry}, and where there are rolling meters:
+-- {…, rates, ms at which it was last stated}. `meters`, `rates` and `booking` are what core/limits.py packed: {from,
+-- until, then scope, kind, held field, used field, limit of each limited meter}; {scope, kind, field, limit, slot ms of
+-- each rolling meter}; {{used fields}, {their kinds}}.
 -- Amounts are integers in doubles, exact below 2^53; always written with %.0f.
 
-local CREATED, AMOUNTS, CHOICES, PROMPT, GRANTED, METERS, NAME, CARRY = 1, 2, 3, 4, 5, 6, 7, 8
+local CREATED, AMOUNTS, CHOICES, PROMPT, GRANTED, METERS, NAME, CARRY, RATES, STATED = 1, 2, 3, 4, 5, 6, 7, 8, 9, 10
+local SLOTS = 60
+local NOTHING = {0, 0, 0}
 
 local function whole(number)
   return string.format('%.0f', number)
@@ -21,6 +25,46 @@ local function reserve(keys, meters, amounts, sign)
   for i = 3, #meters, 5 do
     redis.call('HINCRBY', keys[meters[i]], meters[i + 2], whole(sign * amounts[meters[i + 1]]))
   end
+end
+
+-- A rolling meter is one field: msgpack {slot, used, held, slot, used, held …}, oldest first. What is counted at `now`
+-- is the slot of now and the 60 before it: no stretch as long as the window touches more slots, so none is ever over
+-- the limit, and a claim may have to wait for up to one slot longer than it would by the millisecond.
+
+-- Adds `used` and `held`, by kind, to what a record's rolling meters count in the slot in which it was last stated. A
+-- slot that no window contains any more is left alone; old slots go.
+local function recount(keys, record, used, held, now)
+  if not record[RATES] then return end
+  local rates = cmsgpack.unpack(record[RATES])
+  for i = 1, #rates, 5 do
+    local key, kind, field, slot_ms = keys[rates[i]], rates[i + 1], rates[i + 2], rates[i + 4]
+    local slot, oldest = math.floor(record[STATED] / slot_ms), math.floor(now / slot_ms) - SLOTS
+    if slot >= oldest then
+      local packed = redis.call('HGET', key, field)
+      local slots = packed and cmsgpack.unpack(packed) or {}
+      local place = #slots - 2 -- nearly always the last or one of the last
+      while place > 0 and slots[place] > slot do place = place - 3 end
+      if place < 1 or slots[place] < slot then
+        place = place + 3
+        for part = 0, 2 do table.insert(slots, place + part, part == 0 and slot or 0) end
+      end
+      slots[place + 1] = math.max(0, slots[place + 1] + used[kind])
+      slots[place + 2] = math.max(0, slots[place + 2] + held[kind])
+      local first = 1
+      while slots[first] < oldest do first = first + 3 end
+      redis.call('HSET', key, field, cmsgpack.pack(first == 1 and slots or {unpack(slots, first)}))
+    end
+  end
+end
+
+local function negated(amounts)
+  return {-amounts[1], -amounts[2], -amounts[3]}
+end
+
+-- Gives back what a record holds.
+local function give_back(keys, record, now)
+  reserve(keys, cmsgpack.unpack(record[METERS]), record[AMOUNTS], -1)
+  recount(keys, record, NOTHING, negated(record[AMOUNTS]), now)
 end
 
 -- Adds three amounts, by kind, to the used counters of all scopes.

@@ -9,7 +9,8 @@ local packed = redis.call('HGET', KEYS[1], id)
 if not packed or not lease or tonumber(lease) > now then return 0 end
 local record = cmsgpack.unpack(packed)
 local counters = {KEYS[6], KEYS[7], KEYS[8]}
-reserve(counters, cmsgpack.unpack(record[METERS]), record[AMOUNTS], -1)
+give_back(counters, record, now)
+recount(counters, record, record[AMOUNTS], NOTHING, now)
 book(counters, ARGV[3], record[AMOUNTS])
 roll_up({KEYS[9], KEYS[10], KEYS[11]}, record[CREATED], record[NAME], estimate(record))
 redis.call('HDEL', KEYS[1], id)

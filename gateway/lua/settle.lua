@@ -52,6 +52,7 @@ end
 
 if held then
   reserve(counters, cmsgpack.unpack(record[METERS]), record[AMOUNTS], -1)
+  recount(counters, record, used or NOTHING, negated(record[AMOUNTS]), now)
   redis.call('HDEL', KEYS[2], id)
   redis.call('ZREM', KEYS[3], id)
   if is_receipt then
@@ -65,11 +66,14 @@ elseif expired then
   redis.call('HDEL', KEYS[7], id)
   for i = 1, 7 do before[i] = -before[i] end
   if is_receipt then
-    book(counters, ARGV[15], {used[1] - old[1], used[2] - old[2], used[3] - old[3]})
+    local correction = {used[1] - old[1], used[2] - old[2], used[3] - old[3]}
+    recount(counters, record, correction, NOTHING, now)
+    book(counters, ARGV[15], correction)
     roll_up(rollups, created, record[NAME], before)
     roll_up(rollups, created, ARGV[8], sums)
   else
     -- Its row may be written already, by anybody: the request stays counted, as failed and without any use.
+    recount(counters, record, {-old[1], -old[2], 0}, NOTHING, now)
     book(counters, ARGV[15], {-old[1], -old[2], 0})
     before[1], before[7] = 0, 1
     roll_up(rollups, created, record[NAME], before)

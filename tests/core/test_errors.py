@@ -48,6 +48,7 @@ def test_envelope_details_stand_beside_the_error() -> None:
     [
         (GatewayError("m"), []),
         (SpendLimitReached("m"), [(b"x-should-retry", b"false")]),
+        (RateLimited("m", should_retry=False), [(b"x-should-retry", b"false")]),
         (RateLimited("m", retry_after=0.2), [(b"retry-after", b"1"), (b"retry-after-ms", b"200")]),
         (StoreAway("m", retry_after=1.0), [(b"retry-after", b"1"), (b"retry-after-ms", b"1000")]),
         (StoreAway("m", retry_after=1.01), [(b"retry-after", b"2"), (b"retry-after-ms", b"1010")]),

@@ -16,14 +16,16 @@ from gateway.core.limits import (
     WindowName,
     booking_at,
     check_limit,
+    limits_of,
+    meter_of,
     meters_for,
     spent_scopes,
     used_field,
     window_at,
 )
-from gateway.core.records import SpendLimit
+from gateway.core.records import Limit, SpendLimit
 
-NAMES: tuple[WindowName, ...] = ("hour", "day", "week", "month")
+NAMES: tuple[WindowName, ...] = ("day", "week", "month")
 ZONES: tuple[tzinfo, ...] = (UTC, ZoneInfo("Europe/Berlin"), ZoneInfo("America/New_York"), ZoneInfo("Asia/Kathmandu"))
 moments = st.integers(1_600_000_000_000, 1_900_000_000_000)
 
@@ -35,7 +37,9 @@ def ms(*parts: int) -> int:
 @pytest.mark.parametrize(
     ("name", "label", "start", "end"),
     [
-        ("hour", "2026-12-31T23", ms(2026, 12, 31, 23), ms(2027, 1, 1)),
+        ("now", "now", 0, END_OF_TIME_MS),
+        ("minute", "minute", 0, END_OF_TIME_MS),
+        ("hour", "hour", 0, END_OF_TIME_MS),
         ("day", "2026-12-31", ms(2026, 12, 31), ms(2027, 1, 1)),
         ("week", "2026-W53", ms(2026, 12, 28), ms(2027, 1, 4)),
         ("month", "2026-12", ms(2026, 12, 1), ms(2027, 1, 1)),
@@ -57,24 +61,66 @@ def test_window_at_any_moment_tiles_time(name: WindowName, zone: tzinfo, moment:
     assert following.label != window.label
 
 
-def test_window_at_a_clock_change_keeps_the_repeated_hour_apart() -> None:
-    berlin = ZoneInfo("Europe/Berlin")
-    first, second = (window_at("hour", ms(2026, 10, 25, hour), berlin) for hour in (0, 1))
-    assert first.label != second.label
-    assert window_at("day", ms(2026, 10, 25, 12), berlin).end_ms - window_at(
-        "day", ms(2026, 10, 25, 12), berlin
-    ).start_ms == 25 * 3_600_000  # fmt: skip
+def test_window_at_a_clock_change_has_a_longer_day() -> None:
+    day = window_at("day", ms(2026, 10, 25, 12), ZoneInfo("Europe/Berlin"))
+    assert day.end_ms - day.start_ms == 25 * 3_600_000
+    assert day.label == "2026-10-25@Europe/Berlin"
 
 
 def test_meters_for_a_project_budget_packs_what_hold_lua_reads() -> None:
     meters = meters_for(make_identity(5000), ms(2026, 11, 20))
-    assert meters.covers(ms(2026, 11, 1))
-    assert not meters.covers(ms(2026, 12, 1))
+    assert meters.covers(ms(2026, 11, 20, 23))
+    assert not meters.covers(ms(2026, 11, 21))
     ((scope, meter),) = meters.limited
     assert (scope, meter.resets_at) == (2, ms(2026, 12, 1) // 1000)
     assert msgspec.msgpack.decode(meters.packed) == [
-        ms(2026, 11, 1), ms(2026, 12, 1), 2, 1, "h:money:2026-11", "u:money:2026-11", 5000,
+        ms(2026, 11, 20), ms(2026, 11, 21), 2, 1, "h:money:2026-11", "u:money:2026-11", 5000,
     ]  # fmt: skip
+    assert meters.rates == b""
+
+
+def test_meters_for_limits_of_every_kind_puts_rolling_ones_last() -> None:
+    limits = (
+        Limit("requests", 60, "minute"),
+        Limit("money", 7, "day"),
+        Limit("concurrency", 4, "now"),
+        Limit("tokens", 900, "hour"),
+    )
+    meters = meters_for(make_identity(5000, limits=limits), ms(2026, 11, 20))
+    assert [(scope, meter.kind, meter.window.name) for scope, meter in meters.limited] == [
+        (2, "money", "month"),
+        (3, "money", "day"),
+        (3, "concurrency", "now"),
+        (3, "requests", "minute"),
+        (3, "tokens", "hour"),
+    ]
+    assert msgspec.msgpack.decode(meters.packed)[7:] == [
+        3, 1, "h:money:2026-11-20", "u:money:2026-11-20", 7, 3, 4, "h:concurrency:now", "", 4,
+    ]  # fmt: skip
+    assert msgspec.msgpack.decode(meters.rates) == [
+        3, 3, "r:requests:minute", 60, 1000, 3, 2, "r:tokens:hour", 900, 60_000,
+    ]  # fmt: skip
+
+
+def test_limits_of_a_scope_with_a_budget_keeps_the_smallest_of_each_window() -> None:
+    month, total = Limit("money", 5, "month"), Limit("money", 9, "total")
+    assert limits_of(SpendLimit(7), (total, Limit("money", 12, "total"), month)) == [month, total]
+    assert limits_of(None, ()) == []
+
+
+@pytest.mark.parametrize(
+    "limit",
+    [
+        Limit("money", 1, "now"),
+        Limit("concurrency", 1, "minute"),
+        Limit("neurons", 1, "day"),
+        Limit("tokens", 1, "fortnight"),
+        Limit("requests", -1, "minute"),
+    ],
+)
+def test_meter_of_a_limit_nobody_can_count_raises(limit: Limit) -> None:
+    with pytest.raises(ValueError):
+        meter_of(limit, ms(2026, 11, 20))
 
 
 def test_meters_for_a_total_limit_never_resets() -> None:
@@ -97,12 +143,13 @@ def test_check_limit_the_largest_passes() -> None:
 
 def test_booking_at_names_every_kind_and_window() -> None:
     booking = booking_at(ms(2026, 11, 20))
-    assert booking.covers(ms(2026, 11, 30))
-    assert not booking.covers(ms(2026, 12, 1))
+    assert booking.covers(ms(2026, 11, 20, 23))
+    assert not booking.covers(ms(2026, 11, 21))
     fields, kinds = msgspec.msgpack.decode(booking.packed)
-    assert fields == [f"u:{kind}:{w}" for kind in ("money", "tokens", "requests") for w in ("2026-11", "total")]
-    assert kinds == [1, 1, 2, 2, 3, 3]
-    assert used_field("money", window_at("month", ms(2026, 11, 20))) == fields[0]
+    labels = ("2026-11-20", "2026-W47", "2026-11", "total")
+    assert fields == [f"u:{kind}:{label}" for kind in ("money", "tokens", "requests") for label in labels]
+    assert kinds == [1] * 4 + [2] * 4 + [3] * 4
+    assert used_field("money", window_at("month", ms(2026, 11, 20))) == fields[2]
 
 
 def test_spent_scopes_order_is_organisation_project_key() -> None:

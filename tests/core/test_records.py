@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.core.records import Identity, Key, Organization, Project, SpendLimit
+from gateway.core.records import Identity, Key, Limit, Organization, Project, SpendLimit
 
-ORGANIZATION = Organization("org_1", 1, SpendLimit(5_000_000_000))
+ORGANIZATION = Organization("org_1", 1, SpendLimit(5_000_000_000), (Limit("requests", 60, "minute"),))
 PROJECT = Project("proj_1", 2, "P", 1)
 KEY = Key("key_1", 3, "proj_1", "K", 1, "sk-…abcd", "svc_1")
 REPLACE = msgspec.structs.replace
@@ -18,6 +18,7 @@ REPLACE = msgspec.structs.replace
     [
         (PROJECT, KEY, 1e10, True),
         (PROJECT, REPLACE(KEY, revoked_at=5), 1, False),
+        (PROJECT, REPLACE(KEY, disabled=True), 1, False),
         (REPLACE(PROJECT, archived_at=5), KEY, 1, False),
         (PROJECT, REPLACE(KEY, expires_at=100), 99.9, True),
         (PROJECT, REPLACE(KEY, expires_at=100), 100, False),

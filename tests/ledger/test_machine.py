@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Coroutine
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
@@ -16,6 +17,7 @@ from support.valkey import ThrowAwayStore
 
 from gateway.core.errors import StoreAway
 from gateway.core.pricing import worst_cost
+from gateway.core.records import Limit
 from gateway.ledger.contract import Held, Refused
 from gateway.ledger.entries import Entry, Release, Settle
 from gateway.ledger.holds import LATE_MS
@@ -23,6 +25,12 @@ from gateway.ledger.leases import LiveHold
 
 NAMES = [f"r{number}" for number in range(9)]
 BUDGET = 8 * worst_cost(PRICE, 100, 200)
+TOKENS, REQUESTS, AT_ONCE = 2500, 6, 4
+LIMITS = (
+    Limit("tokens", TOKENS, "minute"),
+    Limit("requests", REQUESTS, "minute"),
+    Limit("concurrency", AT_ONCE, "now"),
+)
 names = st.sampled_from(NAMES)
 
 
@@ -30,16 +38,18 @@ class LedgerMachine(RuleBasedStateMachine):
     """`url` is set by the test. Model: what is held, which rows stand with what cost, what was written to the spool."""
 
     url = ""
+    limits: tuple[Limit, ...] = ()  # of the key: none, or LIMITS
 
     def __init__(self) -> None:
         super().__init__()
         self.loop = asyncio.new_event_loop()
-        self.opened = open_world(self.url, BUDGET)
+        self.opened = open_world(self.url, BUDGET, self.limits)
         self.world = self.wait(self.opened.__aenter__())
         self.held: dict[str, tuple[int, int, int]] = {}  # name → money held, created ms, lease end ms
         self.over: dict[str, int] = {}  # settled or released: name → when, ms
         self.costs: dict[str, int] = {}  # rows
         self.expired: dict[str, tuple[int, int]] = {}  # name → estimate, created ms
+        self.rolling: dict[str, tuple[int, int, int]] = {}  # name → second of its last hold, tokens, requests
         self.spool: list[Entry] = []
 
     def wait(self, work: Coroutine[Any, Any, Any]) -> Any:  # whatever the work answers
@@ -65,16 +75,34 @@ class LedgerMachine(RuleBasedStateMachine):
         assert name not in self.expired
         spent = sum(self.costs.values()) + sum(money for money, _, _ in self.held.values())
         free = BUDGET - spent + (0 if before is None else before[0])
-        least = worst_cost(PRICE, prompt, min(50, output))
+        room = self.room_for(name)
+
+        def fits(granted: int) -> bool:
+            wanted = (worst_cost(PRICE, prompt, granted), prompt + granted, 1, 1)
+            return all(want <= left for want, left in zip(wanted, (free, *room), strict=True))
+
         if isinstance(outcome, Refused):
-            assert least > free
+            assert not fits(min(50, output))
+            assert outcome.kind == "money" or self.limits
             return
         assert isinstance(outcome, Held)
-        money = worst_cost(PRICE, prompt, outcome.max_tokens)
-        assert money <= free
-        assert outcome.max_tokens == output or worst_cost(PRICE, prompt, outcome.max_tokens + 1) > free
-        self.held[name] = (money, outcome.created_ms, world.clock.ms + 30_000)
+        assert fits(outcome.max_tokens)
+        assert outcome.max_tokens == output or not fits(outcome.max_tokens + 1)
+        self.held[name] = (worst_cost(PRICE, prompt, outcome.max_tokens), outcome.created_ms, world.clock.ms + 30_000)
+        self.rolling[name] = (world.clock.ms // 1000, prompt + outcome.max_tokens, 1)
         world.live[name] = LiveHold(request, outcome.created_ms)
+
+    def room_for(self, name: str) -> tuple[int, int, int]:
+        """Tokens and requests of the last minute, and places, that are free for a request of this name."""
+        if not self.limits:
+            return 10**9, 10**9, 10**9
+        tokens, requests = self.in_the_last_minute(without=name)
+        return TOKENS - tokens, REQUESTS - requests, AT_ONCE - len([other for other in self.held if other != name])
+
+    def in_the_last_minute(self, without: str = "") -> tuple[int, int]:
+        oldest = self.world.clock.ms // 1000 - 60
+        found = [one for name, one in self.rolling.items() if one[0] >= oldest and name != without]
+        return sum(tokens for _, tokens, _ in found), sum(requests for _, _, requests in found)
 
     @rule()
     def renew(self) -> None:
@@ -107,6 +135,8 @@ class LedgerMachine(RuleBasedStateMachine):
         receipt = make_receipt(make_request(world.identity, name), at, prompt=90, completion=completion)
         self.append(Settle(receipt))
         self.costs[name] = receipt.cost_nano
+        if name in self.held or name in self.expired:
+            self.rolling[name] = (self.rolling[name][0], receipt.prompt_tokens + receipt.completion_tokens, 1)
         self.end(name)
 
     @rule(data=st.data())
@@ -117,6 +147,8 @@ class LedgerMachine(RuleBasedStateMachine):
         at = self.created(name)
         self.append(Release(name, at, "proj_1", "key_1"))
         was_expired = name in self.expired
+        if was_expired or name in self.held:
+            self.rolling[name] = (self.rolling[name][0], 0, int(was_expired))
         self.end(name)
         if was_expired:
             self.costs[name] = 0
@@ -176,15 +208,33 @@ class LedgerMachine(RuleBasedStateMachine):
         assert books.expired == set(self.expired)
         held = books.held.get("p:proj_1", Counter[str]())
         assert sum(v for k, v in held.items() if k.startswith("money:")) == sum(m for m, _, _ in self.held.values())
+        if self.limits:
+            oldest = self.world.clock.ms // 1000 - 60
+            counted = [
+                sum(
+                    used + held
+                    for slot, used, held in batched_by_three(books.rolling.get("k:key_1", {}).get(f"{kind}:minute", []))
+                    if slot >= oldest
+                )
+                for kind in ("tokens", "requests")
+            ]
+            assert tuple(counted) == self.in_the_last_minute()
+            assert books.held.get("k:key_1", Counter())["concurrency:now"] == len(self.held) <= AT_ONCE
 
 
-def test_ledger_any_history_agrees_with_the_model(server: ThrowAwayStore) -> None:
+def batched_by_three(flat: list[int]) -> list[tuple[int, int, int]]:
+    return list(zip(flat[::3], flat[1::3], flat[2::3], strict=True))
+
+
+@pytest.mark.parametrize("key_limits", [(), LIMITS], ids=["budget", "rates"])
+def test_ledger_any_history_agrees_with_the_model(server: ThrowAwayStore, key_limits: tuple[Limit, ...]) -> None:
     class Machine(LedgerMachine):
         url = server.url
+        limits = key_limits
 
     run_state_machine_as_test(
         Machine,
         settings=settings(
-            max_examples=60, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
+            max_examples=50, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
         ),
     )

@@ -39,6 +39,58 @@ def test_limit_reached_names_the_scope(scope: str, code: str, name: str) -> None
     }
 
 
+@pytest.mark.parametrize(
+    ("refused", "expected", "words", "headers"),
+    [
+        (
+            Refused("key", "requests", "minute", 60, 60, 0, 1_767_225_600, 1, 0.25),
+            ("requests", "rate_limit_exceeded"),
+            "on requests per min: Limit 60, Used 60, In flight 0, Requested 1. Please try again in 250ms.",
+            [(b"retry-after", b"1"), (b"retry-after-ms", b"250")],
+        ),
+        (
+            Refused("project", "tokens", "hour", 900, 0, 800, 1_767_225_600, 400, 61.5),
+            ("tokens", "rate_limit_exceeded"),
+            "`P` on tokens per hour: Limit 900, Used 0, In flight 800, Requested 400. Please try again in 1m1.5s.",
+            [(b"retry-after", b"62"), (b"retry-after-ms", b"61500")],
+        ),
+        (
+            Refused("key", "tokens", "minute", 900, 0, 0, None, 1000),
+            ("tokens", "rate_limit_exceeded"),
+            "Request too large for this key on tokens per min: Limit 900",
+            [(b"x-should-retry", b"false")],
+        ),
+        (
+            Refused("organization", "requests", "day", 10, 10, 0, 1_767_225_600, 1),
+            ("requests", "rate_limit_exceeded"),
+            "this organization on requests per day",
+            [(b"x-should-retry", b"false")],
+        ),
+        (
+            Refused("key", "concurrency", "now", 4, 0, 4, None, 1),
+            ("requests", "rate_limit_exceeded"),
+            "on requests at once: Limit 4",
+            [(b"retry-after", b"1"), (b"retry-after-ms", b"1000")],
+        ),
+        (
+            Refused("key", "money", "hour", 10**9, 10**9, 0, 1_767_225_600, 5, 9.0),
+            ("insufficient_quota", "insufficient_quota"),
+            "$1.00 per hour",
+            [(b"x-should-retry", b"true"), (b"retry-after", b"9"), (b"retry-after-ms", b"9000")],
+        ),
+    ],
+)
+def test_limit_reached_says_whether_and_how_long_to_wait(
+    refused: Refused, expected: tuple[str, str], words: str, headers: list[tuple[bytes, bytes]]
+) -> None:
+    error = limit_reached(refused, IDENTITY)
+    assert (error.status, error.type, error.code) == (429, *expected)
+    assert words in error.message
+    assert error.headers() == headers
+    assert error.details is not None
+    assert error.details["window"] == refused.window
+
+
 @given(st.integers(0, 9 * 10**15), st.integers(0, 9 * 10**15), st.integers(0, 9 * 10**15))
 def test_limit_reached_amounts_are_exact_dollars(limit: int, used: int, held: int) -> None:
     error = limit_reached(Refused("key", "money", "month", limit, used, held, None), IDENTITY)

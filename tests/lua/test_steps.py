@@ -113,7 +113,7 @@ def test_hold_on_a_small_budget_grants_what_fits(server: ThrowAwayStore, budget:
     async def scenario(world: World) -> None:
         outcome = await take(world)
         if granted == 0:
-            assert outcome == Refused("project", "money", "month", budget, 0, 0, 1_761_955_200)
+            assert outcome == Refused("project", "money", "month", budget, 0, 0, 1_761_955_200, LEAST)
             assert await held_money(world) == 0
             return
         assert isinstance(outcome, Held)
@@ -199,7 +199,7 @@ def test_hold_on_an_emptied_store_is_away_and_revokes_nobody(server: ThrowAwaySt
 def test_hold_that_reaches_the_store_late_takes_nothing(server: ThrowAwayStore) -> None:
     async def scenario(world: World) -> None:
         standing_arguments: list[Any] = [  # raw step arguments
-            "r1", NOW_MS, NOW_MS - 1, 30_000, "", 1, 1, 1, "", 1, 100, 200, 50, 1, 1, b"", "p|k|m", b"",
+            "r1", NOW_MS, NOW_MS - 1, 30_000, "", 1, 1, 1, "", 1, 100, 200, 50, 1, 1, b"", "p|k|m", b"", b"",
         ]  # fmt: skip
         reply = await world.store.script("hold", world.places.hold(world.identity), standing_arguments)
         assert reply == [b"LATE", NOW_MS]

@@ -9,10 +9,10 @@ from itertools import count
 import msgspec
 
 from gateway.core.catalog import Price
-from gateway.core.limits import used_field, window_at
+from gateway.core.limits import WINDOWS, used_field, window_at
 from gateway.core.pricing import cost_nano
 from gateway.core.receipt import Attempt, Receipt
-from gateway.core.records import Identity, Key, Organization, Project, SpendLimit
+from gateway.core.records import Identity, Key, Limit, Organization, Project, SpendLimit
 from gateway.ledger.contract import HoldRequest
 from gateway.ledger.entries import Entry, Settle
 from gateway.ledger.forwarder import Forwarder
@@ -51,12 +51,14 @@ class Clock:
         return self.ms / 1000
 
 
-def make_identity(budget_nano: int | None = None, key: str = "key_1", project: str = "proj_1") -> Identity:
-    """An organisation, a project with a monthly budget, a key."""
+def make_identity(
+    budget_nano: int | None = None, key: str = "key_1", project: str = "proj_1", limits: tuple[Limit, ...] = ()
+) -> Identity:
+    """An organisation, a project with a monthly budget, a key with limits."""
     return Identity(
         Organization("org_1", 1),
         Project(project, 1, "P", 1, spend_limit=None if budget_nano is None else SpendLimit(budget_nano)),
-        Key(key, 1, project, "K", 1, "sk-…abcd", "svc_1"),
+        Key(key, 1, project, "K", 1, "sk-…abcd", "svc_1", limits=limits),
         key_hash=f"hash-of-{key}",
     )
 
@@ -127,6 +129,7 @@ class Books:
     rows: dict[str, Receipt] = field(default_factory=dict)
     used: dict[str, Counter[str]] = field(default_factory=dict)  # scope → field → amount
     held: dict[str, Counter[str]] = field(default_factory=dict)
+    rolling: dict[str, dict[str, list[int]]] = field(default_factory=dict)  # scope → field → [slot, used, held, …]
     rollups: dict[str, Counter[tuple[str, str]]] = field(default_factory=dict)  # h, d, p → (time, field) → 7 sums
     holds: set[str] = field(default_factory=set)
     expired: set[str] = field(default_factory=set)
@@ -141,9 +144,14 @@ async def read_books(store: Store, layout: Layout) -> Books:
         books.rows[row.id] = row
     for name in await _names(store, layout.spent("*")):
         scope = name.rpartition("spent:")[2]
-        books.used[scope], books.held[scope] = Counter(), Counter()
-        for counter, value in (await _hash(store, name)).items():
-            (books.used if counter.startswith("u:") else books.held)[scope][counter[2:]] = int(value)
+        books.used[scope], books.held[scope], books.rolling[scope] = Counter(), Counter(), {}
+        flat = await store.command("HGETALL", name)
+        for counter, value in zip(flat[::2], flat[1::2], strict=True):
+            letter, _, what = counter.decode().partition(":")
+            if letter == "r":
+                books.rolling[scope][what] = msgspec.msgpack.decode(value)
+            else:
+                (books.used if letter == "u" else books.held)[scope][what] = int(value)
     for letter in ("h", "d", "p"):
         sums: Counter[tuple[str, str]] = Counter()
         for name in await _names(store, layout.shared("use", letter, "*")):
@@ -163,14 +171,14 @@ def assert_books_agree(books: Books) -> None:
     used: dict[str, Counter[str]] = {}
     for row in books.rows.values():
         hour = row.created_ms // 3_600_000 * 3600
-        month = window_at("month", row.created_ms)
+        windows = [window_at(name, row.created_ms) for name in WINDOWS]
         for number, value in enumerate(row_sums(row)):
             for letter in ("h", "d"):
                 rollups[letter][f"{row.project_id}|{row.api_key_id}|{row.model}", str(number)] += value
             rollups["p"][f"{hour}|{row.project_id}|{row.model}", str(number)] += value
         for scope in ("o", f"p:{row.project_id}", f"k:{row.api_key_id}"):
             counters = used.setdefault(scope, Counter())
-            for window in (month, window_at("total", row.created_ms)):
+            for window in windows:
                 counters[used_field("money", window)[2:]] += row.cost_nano
                 counters[used_field("tokens", window)[2:]] += row.prompt_tokens + row.completion_tokens
                 counters[used_field("requests", window)[2:]] += 1
@@ -224,13 +232,13 @@ class EntrySource:
 
 
 @asynccontextmanager
-async def open_world(url: str, budget_nano: int | None = None) -> AsyncIterator[World]:
+async def open_world(url: str, budget_nano: int | None = None, limits: tuple[Limit, ...] = ()) -> AsyncIterator[World]:
     """A world of its own in a shared server."""
     layout, clock = fresh_layout(), Clock()
     store = RedisStore(url, layout)
     try:
         await store.bind_instance(None)
-        identity = make_identity(budget_nano)
+        identity = make_identity(budget_nano, limits=limits)
         await write_identity(store, layout, identity)
         places, store_clock = Places(layout), StoreClock(clock)
         holds = Holds(store, places, store_clock)

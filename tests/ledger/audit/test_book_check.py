@@ -59,7 +59,8 @@ def test_check_counters_sums_days_by_month_and_in_total(server: ThrowAwayStore) 
             await _book(store, layout, day)
         for scope, share in (("o", 2), ("p:p1", 2), ("k:k0", 1), ("k:k1", 1)):
             fields: list[str | int] = []
-            for label, times in (("2025-10", 1), ("2025-11", 2), ("total", 3)):
+            days_and_weeks = [(label, 1) for label in ("2025-10-13", "2025-11-01", "2025-11-02", "2025-W42")]
+            for label, times in (("2025-10", 1), ("2025-11", 2), ("total", 3), ("2025-W44", 2), *days_and_weeks):
                 fields += [f"u:money:{label}", 100 * share * times, f"u:tokens:{label}", 15 * share * times]
                 fields += [f"u:requests:{label}", share * times]
             await store.command("HSET", layout.spent(scope), *fields)
