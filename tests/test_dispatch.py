@@ -2,10 +2,13 @@
 
 import asyncio
 import json
-from collections.abc import Mapping
+import resource
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 
 import pytest
+from support.raw_server import Exchange, raw_server
 from support.upstreams import on_loop
 from support.worker import FAST, asking, chunks_of, running_worker, text_of, until
 
@@ -589,3 +592,77 @@ async def test_choices_more_than_the_configuration_allows_are_refused_by_name(st
         refused = await worker.ask("hello", n=3)
         assert (refused.status_code, refused.json()["error"]["param"]) == (400, "n")
         assert len(await worker.rows(1)) == 1
+
+
+@on_loop
+async def test_stream_piece_is_told_when_it_has_come(store_url: str) -> None:
+    async with running_worker(store_url) as worker:
+        marker = '[[sim: text="one two three" pace=0.001 gate_after=2 gate=door per_event=1]]'
+        async with worker.connection(asking(f"x {marker}", stream=True)) as client:
+            await worker.at_gate("door")
+            async with asyncio.timeout(10):
+                seen = await client.until(b'"content":"one')
+                while b"two" not in seen:
+                    seen += await client.reader.read(65536)
+
+
+@on_loop
+async def test_stream_headers_count_the_attempt_that_is_open(store_url: str) -> None:
+    async with running_worker(store_url) as worker:
+        answer = await worker.ask("hello", stream=True)
+        assert answer.headers["x-gateway-attempts"] == "1"
+
+
+@on_loop
+async def test_total_seconds_end_a_stream_that_would_go_on(store_url: str) -> None:
+    async with running_worker(store_url, upstream={"total_seconds": 0.5}) as worker:
+        answer = await worker.ask("Count to 900 [[sim: pace=0.05]]", stream=True)
+        assert "error" in chunks_of(answer.content)[-1]
+        (row,) = await worker.rows(1)
+        assert row.end_reason == "cut"
+        assert row.completion_tokens < 900
+
+
+@on_loop
+async def test_client_gone_while_a_stream_request_gets_json_is_billed(store_url: str) -> None:
+    async def answer_slowly(exchange: Exchange) -> None:
+        head = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 900\r\n\r\n"
+        await exchange.send(head + b'{"result"')
+        await exchange.peer_closed()
+
+    async with raw_server(answer_slowly) as server:
+        base_url = f"{server.url}/client/v4"
+        async with running_worker(store_url, upstream={"base_url": base_url}) as worker:
+            async with worker.connection(asking("Count to 9", stream=True)) as client:
+                await server.request()
+                await until(lambda: worker.ledger.live)
+                client.leave()
+                await until(lambda: not worker.ledger.live)
+            (row,) = await worker.rows(1)
+            assert row.end_reason == "client_gone"
+
+
+@contextmanager
+def largest_file(size: int) -> Iterator[None]:
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+@pytest.mark.parametrize("text", ["hello [[sim: gate=door]]", "hello [[sim: gate=door error=10000]]"])
+@pytest.mark.parametrize("stream", [False, True])
+@on_loop
+async def test_spool_that_breaks_in_flight_gets_the_client_an_envelope(
+    store_url: str, *, stream: bool, text: str
+) -> None:
+    async with running_worker(store_url) as worker:
+        asked = asyncio.create_task(worker.ask(text, stream=stream))
+        await worker.at_gate("door")
+        with largest_file(1):
+            worker.upstream.open_gate("door")
+            answer = await asked
+        is_stream = stream and answer.status_code == 200
+        assert "error" in (chunks_of(answer.content)[-1] if is_stream else answer.json())
