@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from gateway import __version__
-from gateway.cli import configuration, doctor, export, keys, ledger, limits, probe, projects, usage, verify
+from gateway.cli import configuration, doctor, explain, export, keys, ledger, limits, probe, projects, usage, verify
 from gateway.cli.failure import CommandFailed
 from gateway.cli.main import OWN_MODULE, run_module
 from gateway.cli.output import print_failure
@@ -29,6 +29,7 @@ app.command("usage")(usage.report_usage)
 app.command("export")(export.export_rows)
 app.command("verify")(verify.verify_books)
 app.command("models")(configuration.list_models)
+app.command("explain")(explain.explain_file)
 app.command("check")(configuration.check_file)
 app.command("doctor")(doctor.examine_here)
 app.command("probe")(probe.probe_upstream)

@@ -4,6 +4,7 @@ Nothing is started, nobody is talked to.
 """
 
 import os
+import time
 from pathlib import Path
 from typing import Annotated
 
@@ -11,9 +12,11 @@ import msgspec
 import typer
 
 from gateway.cli.configuration_file import AsJson, Config, choose_file, load_file
+from gateway.cli.cost_map import cost_map, draw
+from gateway.cli.failure import CommandFailed, ExitCode
 from gateway.cli.output import Column, print_json, print_note, print_table, show_day, show_nano
 from gateway.config.origins import effective_values
-from gateway.core.catalog import Model, Price
+from gateway.core.catalog import Catalog, Model, Price
 
 app = typer.Typer(no_args_is_help=True, help="The configuration in force.")
 
@@ -82,9 +85,16 @@ def show_values(
 def list_models(
     config: Config = None,
     as_json: AsJson = False,
+    map_file: Annotated[
+        Path | None, typer.Option("--map", help="Draw which model is cheapest where, as SVG, into this file.")
+    ] = None,
+    map_route: Annotated[str, typer.Option("--route", help="The route whose models are drawn.")] = "auto",
 ) -> None:
     """Show the models: windows, prices, where each figure comes from."""
     catalog = load_file(choose_file(config, os.environ), os.environ).settings.catalog
+    if map_file is not None:
+        _draw_map(catalog, map_route, map_file)
+        return
     lines = [_line(model) for model in catalog.models.values()]
     if as_json:
         print_json(lines)
@@ -98,6 +108,18 @@ def list_models(
 
 def _shown(value: object) -> str:
     return value if isinstance(value, str) else msgspec.json.encode(value).decode()
+
+
+def _draw_map(catalog: Catalog, name: str, file: Path) -> None:
+    route = catalog.routes.get(name)
+    if route is None:
+        raise CommandFailed(f"There is no route '{name}'.", ExitCode.USAGE, f"There are: {', '.join(catalog.routes)}.")
+    picture = draw(cost_map(catalog, route, time.time()), f"The cheapest model of the route {name}")
+    try:
+        file.write_text(picture, encoding="utf-8")
+    except OSError as error:
+        raise CommandFailed(f"Cannot write {file}: {error.strerror}.", ExitCode.USAGE) from error
+    print_note(f"Drawn into {file}.")
 
 
 def _newest(model: Model) -> Price:

@@ -63,6 +63,10 @@ class Connection:
         given = {name: value for name, value in body.items() if value is not None}
         return self._call("POST", path, content=msgspec.json.encode(given))
 
+    def post_text(self, path: str, text: bytes) -> bytes:
+        """Send JSON text as it is."""
+        return self._call("POST", path, content=text)
+
     def delete(self, path: str) -> bytes:
         """Delete an object."""
         return self._call("DELETE", path)
@@ -109,9 +113,10 @@ class Connection:
             )
         if response.status_code == httpx2.codes.UNAUTHORIZED:
             return CommandFailed(
-                f"The gateway at {self._place.url} does not accept the admin key from {self._place.origin}.",
+                f"The gateway at {self._place.url} does not accept the {self._place.key_name} from "
+                f"{self._place.origin}.",
                 ExitCode.NOT_ADMITTED,
-                "Set GATEWAY_ADMIN_KEY, or name that gateway's data directory with --data-dir.",
+                f"Set {self._place.key_variable}, or name that gateway's data directory with --data-dir.",
             )
         return CommandFailed(message, ExitCode.REFUSED)
 

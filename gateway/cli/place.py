@@ -20,8 +20,10 @@ class Place:
     """A gateway: `url` without `/v1` and without a slash at its end."""
 
     url: str
-    admin_key: str = field(repr=False)
+    admin_key: str = field(repr=False)  # or a virtual key, for what clients may do
     origin: str = ""  # where the key was found, for messages
+    key_name: str = "admin key"
+    key_variable: str = "GATEWAY_ADMIN_KEY"
 
 
 @dataclass(slots=True, frozen=True)
@@ -34,20 +36,27 @@ class Hints:
 
     def find(self) -> Place:
         """The gateway these hints lead to. Raises CommandFailed where no admin key is to be found."""
+        return self._find("admin key", "GATEWAY_ADMIN_KEY", "admin-key")
+
+    def find_for_clients(self) -> Place:
+        """Likewise, with a virtual key. Raises CommandFailed where none is to be found."""
+        return self._find("virtual key", "GATEWAY_API_KEY", "first-key")
+
+    def _find(self, name: str, variable: str, file: str) -> Place:
         directories = self._directories()
-        source = next((each for each in directories if (each / "admin-key").is_file()), None)
+        source = next((each for each in directories if (each / file).is_file()), None)
         url = self.url or self.environ.get("GATEWAY_URL") or _read(source, "url") or DEFAULT_URL
-        given = self.environ.get("GATEWAY_ADMIN_KEY", "").strip()
-        key = given or _read(source, "admin-key")
+        given = self.environ.get(variable, "").strip()
+        key = given or _read(source, file)
         if not key:
-            looked = ", ".join(str(each.resolve() / "admin-key") for each in directories)
+            looked = ", ".join(str(each.resolve() / file) for each in directories)
             raise CommandFailed(
-                f"No admin key: GATEWAY_ADMIN_KEY is not set, and there is no {looked}.",
+                f"No {name}: {variable} is not set, and there is no {looked}.",
                 ExitCode.NOT_ADMITTED,
-                "Set GATEWAY_ADMIN_KEY, or name the gateway's data directory with --data-dir.",
+                f"Set {variable}, or name the gateway's data directory with --data-dir.",
             )
-        origin = "GATEWAY_ADMIN_KEY" if given else str(source)
-        return Place(url.rstrip("/").removesuffix("/v1"), key, origin)
+        origin = variable if given else str(source)
+        return Place(url.rstrip("/").removesuffix("/v1"), key, origin, name, variable)
 
     def _directories(self) -> list[Path]:
         """Data directories to look into; where there are several, that of the gateway started last comes first."""

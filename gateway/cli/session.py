@@ -15,10 +15,19 @@ Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmat
 
 def connect(context: typer.Context) -> Connection:
     """A client of the gateway that options and environment lead to. Raises CommandFailed."""
+    return Connection(_hints(context).find())
+
+
+def connect_as_client(context: typer.Context) -> Connection:
+    """Likewise, with a virtual key. Raises CommandFailed."""
+    return Connection(_hints(context).find_for_clients())
+
+
+def _hints(context: typer.Context) -> Hints:
     hints = context.find_object(Hints)
     if hints is None:
         raise AssertionError("the root command sets the hints before any other runs")
-    return Connection(hints.find())
+    return hints
 
 
 def all_projects(connection: Connection) -> list[Project]:

@@ -1,7 +1,7 @@
-"""What docs/ says about configuration and models, written from the tables that decide it.
+"""What docs/ says about configuration, models and routing, written from the tables and functions that decide it.
 
-`python -m gateway.config.published` rewrites docs/config.schema.json and the marked tables in docs/configuration.md
-and docs/models.md; a test fails where they are not current.
+`python -m gateway.config.published` rewrites docs/config.schema.json and the marked tables in docs/configuration.md,
+docs/models.md and docs/routing.md; a test fails where they are not current.
 """
 
 import json
@@ -12,7 +12,9 @@ from pathlib import Path
 from gateway.config.kinds import Bounds, Kind, ListOf, MapOf, Scalar
 from gateway.config.load import load
 from gateway.config.schema import described_keys, json_schema
+from gateway.config.worked_examples import policy_costs, policy_examples, shape_table
 from gateway.core.catalog import Model
+from gateway.core.policies import POLICIES
 
 _DOCS = Path("docs")
 
@@ -49,16 +51,34 @@ def model_table() -> str:
 
 def with_block(page: str, name: str, block: str) -> str:
     """The page with the part between `<!-- name -->` and `<!-- /name -->` replaced."""
-    pattern = re.compile(rf"(<!-- {name} -->\n).*?(\n<!-- /{name} -->)", re.DOTALL)
-    return pattern.sub(lambda match: f"{match[1]}{block}{match[2]}", page)
+    pattern = re.compile(rf"<!-- {name} -->\n.*?<!-- /{name} -->", re.DOTALL)
+    return pattern.sub(lambda _: f"<!-- {name} -->\n{block}\n<!-- /{name} -->", page)
 
 
 def main(docs: Path = _DOCS) -> None:
     """Rewrite the published files; by default below the current directory."""
     (docs / "config.schema.json").write_text(schema_text(), encoding="utf-8")
-    for file, name, block in (("configuration.md", "keys", key_table()), ("models.md", "models", model_table())):
+    for file, name, block in published_blocks():
         page = (docs / file).read_text(encoding="utf-8")
         (docs / file).write_text(with_block(page, name, block), encoding="utf-8")
+
+
+def published_blocks() -> list[tuple[str, str, str]]:
+    """Page, block, text of everything that is written into pages."""
+    return [
+        ("configuration.md", "keys", key_table()),
+        ("models.md", "models", model_table()),
+        ("routing.md", "about", policy_table()),
+        ("routing.md", "policies", policy_examples()),
+        ("routing.md", "shapes", shape_table()),
+        ("routing.md", "costs", policy_costs()),
+    ]
+
+
+def policy_table() -> str:
+    """The policies and what each puts first."""
+    rows = [f"| `{name}` | {policy.about} |" for name, policy in POLICIES.items()]
+    return "\n".join(["| policy | first is |", "|---|---|", *rows])
 
 
 def _takes(kind: Kind) -> str:

@@ -55,12 +55,12 @@ def _smallest_sufficient_window(candidates: list[Candidate], _: Route, __: Facts
 def _fastest(candidates: list[Candidate], _: Route, facts: Facts) -> None:
     """The better of two drawn ones first: the best gets most calls, and no model is overrun or forgotten.
 
-    One that was not measured lately counts as the fastest, so that it is.
+    One that was not measured lately counts as the fastest, so that it is. The doubtful are not drawn.
     """
     for candidate in candidates:
         candidate.score = expected_seconds(candidate, facts) or 0.0
-    candidates.sort(key=_by_score)
-    count = len(candidates)
+    candidates.sort(key=lambda candidate: (candidate.doubt != "", candidate.score))
+    count = sum(not candidate.doubt for candidate in candidates)
     if count > 2:
         first, rest = divmod(facts.draw * count, 1)
         second = int(rest * (count - 1))

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.config.published import key_table, main, model_table, schema_text, with_block
+from gateway.config.published import main, published_blocks, schema_text, with_block
 
 DOCS = Path(__file__).parents[2] / "docs"
 HINT = "not current; run: python -m gateway.config.published"
@@ -14,9 +14,7 @@ def test_schema_file_is_current() -> None:
     assert (DOCS / "config.schema.json").read_text(encoding="utf-8") == schema_text(), HINT
 
 
-@pytest.mark.parametrize(
-    ("file", "name", "block"), [("configuration.md", "keys", key_table()), ("models.md", "models", model_table())]
-)
+@pytest.mark.parametrize(("file", "name", "block"), published_blocks())
 def test_page_table_is_current(file: str, name: str, block: str) -> None:
     page = (DOCS / file).read_text(encoding="utf-8")
     assert f"<!-- {name} -->\n{block}\n<!-- /{name} -->" in page, HINT
@@ -30,9 +28,11 @@ def test_with_block_replaces_only_its_own_part() -> None:
 
 def test_main_rewrites_pages_below_a_root(tmp_path: Path) -> None:
     (tmp_path / "docs").mkdir()
-    for name in ("configuration.md", "models.md"):
-        (tmp_path / "docs" / name).write_text("<!-- keys -->\n\n<!-- /keys -->\n<!-- models -->\n\n<!-- /models -->\n")
+    blocks = published_blocks()
+    empty = "".join(f"<!-- {name} -->\n<!-- /{name} -->\n" for _, name, _ in blocks)
+    for file in {file for file, _, _ in blocks}:
+        (tmp_path / "docs" / file).write_text(empty)
     main(tmp_path / "docs")
-    assert key_table() in (tmp_path / "docs" / "configuration.md").read_text(encoding="utf-8")
-    assert model_table() in (tmp_path / "docs" / "models.md").read_text(encoding="utf-8")
+    for file, _, block in blocks:
+        assert block in (tmp_path / "docs" / file).read_text(encoding="utf-8")
     assert (tmp_path / "docs" / "config.schema.json").read_text(encoding="utf-8") == schema_text()
