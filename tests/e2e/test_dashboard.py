@@ -18,7 +18,7 @@ from playwright.sync_api import Locator, expect
 from support.command_line import run_gateway
 from support.dashboard import DAY, FAST, Script, Visit, chromium, month_start, play_script, sign_in, visit
 from support.gateway import ADMIN_KEY, GatewayProcess, gateway, simulator
-from support.valkey import throw_away_store
+from support.valkey import ThrowAwayStore, throw_away_store
 
 from gateway.simulator import Simulator
 
@@ -39,9 +39,16 @@ def upstream() -> Iterator[Simulator]:
 
 
 @pytest.fixture(scope="module")
-def product(tmp_path_factory: pytest.TempPathFactory, upstream: Simulator) -> Iterator[GatewayProcess]:
-    folder = tmp_path_factory.mktemp("dashboard")
-    with throw_away_store() as store, gateway(folder, upstream, store.url) as started:
+def store() -> Iterator[ThrowAwayStore]:
+    with throw_away_store() as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def product(
+    tmp_path_factory: pytest.TempPathFactory, upstream: Simulator, store: ThrowAwayStore
+) -> Iterator[GatewayProcess]:
+    with gateway(tmp_path_factory.mktemp("dashboard"), upstream, store.url) as started:
         yield started
 
 
@@ -281,6 +288,29 @@ def test_time_without_requests_says_so(window: Visit, product: GatewayProcess) -
     expect(window.page.get_by_text("No requests in this time.")).to_be_visible()
     show(window, product, "?view=requests&range=custom&from=2020-01-01&to=2020-01-02")
     expect(window.page.get_by_text("No requests in this time.")).to_be_visible()
+
+
+def test_store_that_is_away_is_said_and_can_be_tried_again(
+    browser: Any, product: GatewayProcess, script: Script, store: ThrowAwayStore
+) -> None:
+    with visit(browser) as window:
+        sign_in(window, product, ADMIN_KEY, "/dashboard?view=limits")
+        store.freeze()
+        try:
+            window.page.get_by_role("link", name="Overview").click()
+            problem = window.page.get_by_role("alert").first
+            expect(problem).to_contain_text("store", ignore_case=True, timeout=20_000)
+            window.page.screenshot(path=PICTURES / "store-away.png")
+        finally:
+            store.thaw()
+        expect(window.page.get_by_role("alert")).to_have_count(6)
+        for _ in range(6):
+            window.page.get_by_role("button", name="Try again").first.click()
+            expect(window.page.locator("section[aria-busy=true]")).to_have_count(0)
+        expect(window.page.get_by_role("alert")).to_have_count(0)
+        assert nano(window, "Spent today") > 0
+        assert number(window, "Requests") > 0
+        assert [text for text in window.complaints if "503" not in text] == []  # Chromium logs the refusals itself
 
 
 def test_virtual_key_sees_its_own_part_and_nothing_else(browser: Any, product: GatewayProcess, script: Script) -> None:

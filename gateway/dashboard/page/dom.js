@@ -21,5 +21,6 @@ export function announce(text) {
 export function bar(share, level = "") {
   const fill = el("span", { class: "bar-fill" });
   fill.style.width = `${Math.max(0, Math.min(1, share || 0)) * 100}%`;
+  fill.hidden = !(share > 0);
   return el("span", { class: `bar ${level}`, "aria-hidden": "true" }, fill);
 }

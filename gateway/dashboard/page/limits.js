@@ -65,7 +65,7 @@ export function showLimits(page) {
   return [
     card("Spend limits of this month", page.leave, async () => {
       const limits = await readLimits(page);
-      if (!limits.length) return nothing("No spend limits are set.", page.isKey ? "" : "gateway limits set --project … --usd 25");
+      if (!limits.length) return nothing("No spend limits are set.", page.isKey ? "" : el("code", {}, "gateway limits set --project … --usd 25"));
       return limitsTable("Spend limits, calendar month, UTC", fileName("limits", { range: "month" }), limits);
     }, { className: "wide" }),
   ];

@@ -18,8 +18,7 @@ const FORECAST_DAYS = 7;
 export function showOverview(page) {
   const { place } = page;
   const range = readRange(place);
-  const inTime = page.api.usage(range, place).then(byTime);
-  inTime.catch(() => {}); // each card that waits for it says what went wrong
+  const inTime = shared(() => page.api.usage(range, place).then(byTime));
   const by = place.project || page.isKey ? "key" : "project";
   const cards = [
     el("div", { class: "tiles-row" }, spendTiles(page), rangeTiles(page, inTime)),
@@ -33,6 +32,18 @@ export function showOverview(page) {
     limitsCard(page),
   ];
   return cards;
+}
+
+/** Reads once for all that ask, and again for whoever asks after a failure. */
+function shared(read) {
+  let reading = null;
+  return () => {
+    reading ??= read().catch((error) => {
+      reading = null;
+      throw error;
+    });
+    return reading;
+  };
 }
 
 /** Month to date, and the mean of the last seven whole days for every day that is left of the month. */
@@ -81,7 +92,7 @@ async function neuronTile(page, start) {
 
 function rangeTiles(page, inTime) {
   return card("Traffic", page.leave, async () => {
-    const sum = total(await inTime);
+    const sum = total(await inTime());
     return el(
       "dl",
       { class: "tiles" },
@@ -104,7 +115,7 @@ function chartCard(page, range, inTime) {
   );
   const name = `${METRICS[metric].label} per ${range.width === "1h" ? "hour" : "day"}`;
   const section = card(name, page.leave, async () => {
-    const sums = await inTime;
+    const sums = await inTime();
     if (!total(sums).requests) return nothing("No requests in this time.", "Choose a longer time range, or send one.");
     const drawn = chart(sums, range.width, metric);
     page.signal.addEventListener("abort", drawn.stop, { once: true });
@@ -136,6 +147,7 @@ function timeTable(page, range, sums) {
 }
 
 const GROUPS = { project: ["project_id"], key: ["project_id", "api_key_id"], model: ["model"] };
+export const SHOWN_GROUPS = 200; // more is nothing to look at; filters and the API have the rest
 export const TITLES = { project: "Projects", key: "Keys", model: "Models" };
 
 /** The sums of a dimension in a range, with the names that its table needs. */
@@ -144,7 +156,7 @@ export async function readGroups(page, range, by) {
     page.api.usage(range, page.place, GROUPS[by]).then((buckets) => byGroup(buckets, GROUPS[by])),
     by === "model" ? null : page.names.loadProjects(page.api),
   ]);
-  if (by === "key") await page.names.loadKeys(page.api, sums.slice(0, 200).map((sum) => [sum.project_id, sum.api_key_id]));
+  if (by === "key") await page.names.loadKeys(page.api, sums.slice(0, SHOWN_GROUPS).map((sum) => [sum.project_id, sum.api_key_id]));
   return sums;
 }
 
@@ -156,7 +168,7 @@ function groupCard(page, range, by) {
     const caption = `By ${by}, ${page.rangeName}`;
     const more = sums.length > shown.length ? `All ${sums.length}` : "More columns";
     return [
-      sumsTable({ caption, name: fileName(TITLES[by].toLowerCase(), page.place), by, sums: shown, names: page.names, isShort: true }),
+      sumsTable({ caption, name: fileName(TITLES[by].toLowerCase(), page.place), by, sums: shown, spent: total(sums).nano, names: page.names, isShort: true }),
       el("p", { class: "more" }, link(more, { view: "breakdown", by })),
     ];
   });
@@ -165,7 +177,7 @@ function groupCard(page, range, by) {
 function limitsCard(page) {
   return card("Limits", page.leave, async () => {
     const limits = await readLimits(page);
-    if (!limits.length) return nothing("No spend limits are set.", page.isKey ? "" : "gateway limits set --project … --usd 25");
+    if (!limits.length) return nothing("No spend limits are set.", page.isKey ? "" : el("code", {}, "gateway limits set --project … --usd 25"));
     return [
       limitsTable("Closest to their limit, this month", fileName("limits", page.place), limits.slice(0, SHOWN_LIMITS)),
       limits.length > SHOWN_LIMITS && el("p", { class: "more" }, link(`All ${limits.length}`, { view: "limits" })),

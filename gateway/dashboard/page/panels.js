@@ -71,9 +71,8 @@ export function nameColumns(by, names) {
   return { project: [project], key: [key, { ...project }], model: [model] }[by];
 }
 
-/** A table of sums with their share of the whole. */
-export function sumsTable({ caption, name, by, sums, names, isShort = false }) {
-  const spent = sums.reduce((all, sum) => all + sum.nano, 0);
+/** A table of sums with their share of `spent`, all that was. */
+export function sumsTable({ caption, name, by, sums, spent, names, isShort = false }) {
   const decimals = columnDecimals(sums.map((sum) => sum.nano));
   const share = (sum) => (spent ? sum.nano / spent : 0);
   const columns = [
