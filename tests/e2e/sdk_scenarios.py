@@ -13,8 +13,10 @@ from typing import Any
 import openai
 from openai import OpenAI
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
+from pydantic import BaseModel
 
 FP8 = "@cf/meta/llama-3.1-8b-instruct-fp8"
+FAST = "@cf/meta/llama-3.1-8b-instruct-fast"
 HELLO: list[Any] = [{"role": "user", "content": "Hello, who are you?"}]
 WEATHER: Any = {
     "type": "function",
@@ -106,6 +108,35 @@ def tools() -> dict[str, Any]:
     }
 
 
+def parallel_tools() -> dict[str, Any]:
+    """Two calls in one answer, streamed: each with its own id and index."""
+    prompt = "Use get_weather for Paris and for Rome [[sim: tool_call=get_weather calls=2]]"
+    conversation: list[Any] = [{"role": "user", "content": prompt}]
+    with client().chat.completions.stream(model=FP8, messages=conversation, tools=[WEATHER]) as events:
+        for _ in events:
+            pass
+        calls = events.get_final_completion().choices[0].message.tool_calls or []
+    return {
+        "names": [call.function.name for call in calls],
+        "distinct": len({call.id for call in calls}),
+        "arguments": [isinstance(json.loads(call.function.arguments), dict) for call in calls],
+    }
+
+
+class Weather(BaseModel):
+    """What `.parse()` turns into a JSON Schema."""
+
+    city: str
+    celsius: int
+
+
+def parse() -> dict[str, Any]:
+    question: list[Any] = [{"role": "user", "content": "The weather of Paris, as JSON"}]
+    completion = client().chat.completions.parse(model=FAST, messages=question, response_format=Weather)
+    parsed = completion.choices[0].message.parsed
+    return {"is_weather": isinstance(parsed, Weather)}
+
+
 def models() -> dict[str, Any]:
     listed = [entry.id for entry in client().models.list()]
     return {"listed": listed, "retrieved": client().models.retrieve(FP8).id}
@@ -163,7 +194,18 @@ def admin() -> dict[str, Any]:
 
 SCENARIOS: dict[str, Callable[[], dict[str, Any]]] = {
     function.__name__: function
-    for function in (complete, stream, stream_with_usage, stream_accumulated, tools, models, errors, admin)
+    for function in (
+        complete,
+        stream,
+        stream_with_usage,
+        stream_accumulated,
+        tools,
+        parallel_tools,
+        parse,
+        models,
+        errors,
+        admin,
+    )
 }
 
 if __name__ == "__main__":

@@ -122,6 +122,8 @@ def test_streamed_usage_equals_the_row(product: GatewayProcess) -> None:
     [
         ("variant=A", "stop", "counted"),
         ("variant=B", "stop", "reported"),
+        ("variant=C", "stop", "reported"),
+        ("variant=D", "stop", "reported"),
         ("variant=E", "stop", "reported"),
         ("variant=G", "stop", "reported"),
         ("variant=E zero_usage_after", "stop", "reported"),

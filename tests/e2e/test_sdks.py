@@ -85,6 +85,16 @@ def test_sdk_tools_are_called_and_their_result_answered(results: dict[str, Any])
     assert (tools["finish"], tools["names"], tools["second"]) == ("tool_calls", ["get_weather"], "stop")
 
 
+def test_sdk_parallel_calls_arrive_whole_and_apart(results: dict[str, Any]) -> None:
+    found = results["parallel_tools"]
+    assert (found["names"], found["distinct"]) == (["get_weather", "get_weather"], 2)
+    assert found["arguments"] == [True, True]
+
+
+def test_sdk_parse_gets_what_its_schema_says(results: dict[str, Any]) -> None:
+    assert results["parse"]["is_weather"] is True
+
+
 def test_sdk_models_are_listed_and_retrieved_by_an_id_with_slashes(results: dict[str, Any]) -> None:
     assert "auto" in results["models"]["listed"]
     assert results["models"]["retrieved"] == "@cf/meta/llama-3.1-8b-instruct-fp8"

@@ -2,6 +2,7 @@
 // object of scenario → result. The tests run it and compare.
 import OpenAI from "openai";
 
+const FAST = "@cf/meta/llama-3.1-8b-instruct-fast";
 const FP8 = "@cf/meta/llama-3.1-8b-instruct-fp8";
 const HELLO = [{ role: "user", content: "Hello, who are you?" }];
 const WEATHER = {
@@ -60,6 +61,33 @@ const scenarios = {
       names: calls.map((call) => call.function.name),
       second: second.choices[0].finish_reason,
     };
+  },
+  async parallel_tools() {
+    const prompt = "Use get_weather for Paris and for Rome [[sim: tool_call=get_weather calls=2]]";
+    const runner = client().chat.completions.stream({
+      model: FP8, messages: [{ role: "user", content: prompt }], tools: [WEATHER],
+    });
+    const calls = (await runner.finalChatCompletion()).choices[0].message.tool_calls ?? [];
+    return {
+      names: calls.map((call) => call.function.name),
+      distinct: new Set(calls.map((call) => call.id)).size,
+      arguments: calls.map((call) => typeof JSON.parse(call.function.arguments) === "object"),
+    };
+  },
+  async parse() {
+    const schema = {
+      type: "object",
+      properties: { city: { type: "string" }, celsius: { type: "integer" } },
+      required: ["city", "celsius"],
+      additionalProperties: false,
+    };
+    const completion = await client().chat.completions.parse({
+      model: FAST,
+      messages: [{ role: "user", content: "The weather of Paris, as JSON" }],
+      response_format: { type: "json_schema", json_schema: { name: "weather", strict: true, schema } },
+    });
+    const answer = JSON.parse(completion.choices[0].message.content);
+    return { is_weather: typeof answer.city === "string" && Number.isInteger(answer.celsius) };
   },
   async models() {
     const listed = [];
