@@ -21,6 +21,7 @@ from gateway.client.contract import Client
 from gateway.client.select import create_client
 from gateway.config.settings import Settings
 from gateway.core.errors import StoreAway
+from gateway.cors import CrossOrigin, is_preflight
 from gateway.dashboard.routes import Doorkeeper
 from gateway.dashboard.sessions import Sessions
 from gateway.dashboard.sign_in_rate import SignInRate
@@ -64,12 +65,18 @@ class Gateway:
         self._is_open = False
         self._tasks: list[asyncio.Task[None]] = []
         self._prepared: tuple[Settings, Client] | None = None
+        self._cross_origin = _cross_origin(worker.settings)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Route one ASGI scope."""
         if scope["type"] == "lifespan":
             await self._live(receive, send)
             return
+        if self._cross_origin is not None and self._cross_origin.allows(scope):
+            if is_preflight(scope):
+                await self._cross_origin.preflight(scope, send)
+                return
+            send = self._cross_origin.opened(scope, send)
         surface = SURFACES.get(scope["path"])
         if surface is None or scope["method"] != "POST":
             await self._site.router(scope, receive, send)
@@ -148,6 +155,7 @@ class Gateway:
         self._settings = settings
         self._dispatch.adopt(settings, self._attempting(settings, client))
         self._site.catalog = settings.catalog
+        self._cross_origin = _cross_origin(settings)
 
     def post_notice(self, text: str) -> None:
         """A sentence for the readiness page; empty takes the last one away."""
@@ -214,6 +222,10 @@ class Gateway:
         if self._is_open and not await self._ledger.drain(asyncio.get_running_loop().time() + _DRAIN_SECONDS):
             _log.warning("%d receipts wait in the spool for the next start", self._ledger.pending)
         await _in_order(self._ledger.close, self._store.close, self._client.close)
+
+
+def _cross_origin(settings: Settings) -> CrossOrigin | None:
+    return CrossOrigin(settings.server.cors_origins) if settings.server.cors_origins else None
 
 
 async def _close_late(client: Client, seconds: float) -> None:

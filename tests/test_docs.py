@@ -10,7 +10,13 @@ import typer
 from support.sources import ROOT, python_sources
 
 from gateway.cli.commands import app
+from gateway.client.account import MAX_REPLY_BYTES
 from gateway.config.schema import described_keys
+from gateway.config.settings import ChatSettings, ServerSettings, UpstreamSettings
+from gateway.supervise.protocol import MAX_HEAD_BYTES
+from gateway.surfaces.chat.messages import MAX_MESSAGES
+from gateway.surfaces.chat.readers import MAX_DEPTH, MAX_STOPS
+from gateway.surfaces.chat.tools import MAX_TOOLS
 
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
 PAGES += [page for folder in ("deploy", "benchmarks") for page in sorted((ROOT / folder).rglob("*.md"))]
@@ -81,6 +87,26 @@ def _commands(command: object, name: str) -> list[str]:
     if children is None:
         return [] if getattr(command, "hidden", False) else [name]
     return [found for word, child in children.items() for found in _commands(child, f"{name} {word}")]
+
+
+def test_limits_of_the_security_page_are_those_of_the_code() -> None:
+    page = WRITTEN[ROOT / "docs" / "security.md"]
+    rows = dict(re.findall(r"(?m)^\| ([^|]+) \| ([^|]+) \|", page.partition("## Limits")[2]))
+    limits = {
+        "request line and headers": MAX_HEAD_BYTES,
+        "one request, from its first byte to its last": int(ServerSettings().request_seconds),
+        "body": ServerSettings().max_body_bytes,
+        "depth of JSON": MAX_DEPTH,
+        "messages in a request": MAX_MESSAGES,
+        "tools, and calls in one turn": MAX_TOOLS,
+        "choices (`n`)": ChatSettings().max_choices,
+        "stop strings": MAX_STOPS,
+        "an answer, all attempts together": int(UpstreamSettings().total_seconds),
+        "an upstream answer read whole": MAX_REPLY_BYTES,
+        "upstream calls at a time, per worker": UpstreamSettings().max_connections,
+    }
+    told = {what: [int(number) for number in re.findall(r"\d+", rows[what].replace(",", ""))] for what in limits}
+    assert {what: number for what, number in limits.items() if number not in told[what]} == {}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())

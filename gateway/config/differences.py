@@ -14,7 +14,9 @@ RELOADABLE: Final = frozenset(
         "catalog",
         "chat",
         "server.drain_seconds",
+        "server.cors_origins",
         "server.max_body_bytes",
+        "server.request_seconds",
         "upstream",
     }
 )

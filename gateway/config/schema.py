@@ -50,6 +50,13 @@ SERVER: Final = Section(
             str(_SERVER.max_body_bytes),
         ),
         _seconds("drain_seconds", "How long open streams may finish after SIGTERM", _SERVER.drain_seconds),
+        _seconds("request_seconds", "Longest time a client may take to send a request", _SERVER.request_seconds),
+        Key(
+            "cors_origins",
+            ListOf(text("an origin such as https://chat.example, or *", r"\*|https?://[A-Za-z0-9.:\[\]-]+")),
+            "Web pages that may call the client API from a browser, by origin; `*` is any page.",
+            "none",
+        ),
     )
 )
 

@@ -9,13 +9,15 @@ from gateway.core.catalog import Catalog
 
 @dataclass(slots=True, frozen=True)
 class ServerSettings:
-    """The listener. `workers` are processes, one per core at most."""
+    """The listener. `workers` are processes, one per core at most; `cors_origins` are pages' origins, or `*`."""
 
     host: str = "127.0.0.1"
     port: int = 8080
     workers: int = 1
     max_body_bytes: int = 4 * 1024 * 1024
     drain_seconds: float = 30.0
+    request_seconds: float = 60.0
+    cors_origins: tuple[str, ...] = ()
 
 
 @dataclass(slots=True, frozen=True)

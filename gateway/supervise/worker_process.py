@@ -30,6 +30,7 @@ from gateway.supervise.order import (
     Offer,
     receive_order,
 )
+from gateway.supervise.protocol import BoundedConfig, BoundedProtocol
 
 _KEEP_ALIVE_SECONDS = 75  # longer than common proxies keep theirs, so that they close first
 _log = logging.getLogger("gateway.worker")
@@ -56,13 +57,14 @@ class App(Protocol):
 class WorkerServer(uvicorn.Server):
     """The server of uvicorn, obeying the control socket and ending without a signal of its own."""
 
-    def __init__(self, config: uvicorn.Config, control: socket.socket, app: App) -> None:
+    def __init__(self, config: BoundedConfig, control: socket.socket, app: App) -> None:
         super().__init__(config)
+        self._bounds = config
         self._control = control
         self._app = app
         self._inbox = Inbox()
         self._waiting: list[Message] = []
-        self._offered_drain = 0.0
+        self._offered: Offer | None = None
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -111,8 +113,9 @@ class WorkerServer(uvicorn.Server):
             if isinstance(message, Offer):
                 self._prepare(message)
             elif isinstance(message, Decision):
-                if message.is_adopted:
-                    self.config.timeout_graceful_shutdown = max(1, round(self._offered_drain))
+                if message.is_adopted and self._offered is not None:
+                    self._bounds.timeout_graceful_shutdown = max(1, round(self._offered.drain_seconds))
+                    self._bounds.request_seconds = self._offered.settings.server.request_seconds
                 self._app.decide(is_adopted=message.is_adopted)
             else:
                 self._app.post_notice(message.text)
@@ -124,7 +127,7 @@ class WorkerServer(uvicorn.Server):
             _log.error("the new configuration does not work here: %s", error)
             self._tell(DECLINED)
             return
-        self._offered_drain = offer.drain_seconds
+        self._offered = offer
         self._tell(ACCEPTED)
 
     def _tell(self, word: bytes) -> None:
@@ -142,10 +145,10 @@ def main(arguments: list[str]) -> int:
     join_slot(order.worker.slot)
     module, _, function = order.app.partition(":")
     app = getattr(import_module(module), function)(order.worker)
-    config = uvicorn.Config(
+    config = BoundedConfig(
         app,
         loop="auto",
-        http="auto",
+        http=BoundedProtocol,
         ws="none",
         lifespan="on",
         access_log=False,
@@ -154,8 +157,8 @@ def main(arguments: list[str]) -> int:
         proxy_headers=False,
         timeout_keep_alive=_KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=max(1, round(order.drain_seconds)),
-        h11_max_incomplete_event_size=64 * 1024,
     )
+    config.request_seconds = order.worker.settings.server.request_seconds
     WorkerServer(config, control, app).run([listener])
     return 0
 

@@ -1,0 +1,115 @@
+"""HTTP/1.1 on one connection, with patience and room that end: what uvicorn's own protocol over httptools leaves open.
+
+A request's head may take `MAX_HEAD_BYTES`, and the whole request `request_seconds` from its first byte (a connection
+that says nothing, from its beginning). Whoever needs more is answered 431 or 408 and disconnected. A request that comes
+in one read, as nearly all do, costs one comparison.
+"""
+
+import asyncio
+import secrets
+from http import HTTPStatus
+
+import msgspec
+import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+MAX_HEAD_BYTES = 64 * 1024
+"""Of request line and headers; OpenAI takes as much."""
+
+
+_TOO_LARGE = f"The request's headers are larger than {MAX_HEAD_BYTES} bytes."
+_TOO_SLOW = "The request was not complete in time."
+
+
+class BoundedConfig(uvicorn.Config):
+    """uvicorn's configuration and ours. `request_seconds` is read anew for each wait."""
+
+    request_seconds: float = 60.0
+
+
+class BoundedProtocol(HttpToolsProtocol):
+    """One connection."""
+
+    config: BoundedConfig
+
+    _deadline: asyncio.TimerHandle | None = None
+    _is_awaited = True  # something of a request is still to come
+    _is_in_head = True
+    _head_bytes = 0  # read since the head began; the end of the last request may be among them
+    _is_ended = False
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
+        super().connection_made(transport)
+        self._wait()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._stop_waiting()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        if self._is_ended:
+            return
+        self._head_bytes += len(data)
+        super().data_received(data)
+        if not self._is_in_head:
+            self._head_bytes = 0
+        elif self._head_bytes > MAX_HEAD_BYTES:
+            self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, _TOO_LARGE)
+        if self._is_awaited and not self._is_ended:
+            self._wait()
+        else:
+            self._stop_waiting()
+
+    def on_message_begin(self) -> None:
+        self._is_awaited = self._is_in_head = True
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        # Counted only where the reads so far leave it possible: a body in the same read is not part of the head.
+        if self._head_bytes > MAX_HEAD_BYTES and self._head_size() > MAX_HEAD_BYTES:
+            self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, _TOO_LARGE)
+            return
+        self._is_in_head = False
+        super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        if not self._is_ended:
+            super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        if not self._is_ended:
+            self._is_awaited = False
+            super().on_message_complete()
+
+    def _head_size(self) -> int:
+        return len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
+
+    def _wait(self) -> None:
+        if self._deadline is None:
+            self._deadline = self.loop.call_later(self.config.request_seconds, self._come_too_late)
+
+    def _stop_waiting(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+    def _come_too_late(self) -> None:
+        self._deadline = None
+        is_answered = not self._is_in_head and self.cycle.response_started
+        if is_answered or (self._is_in_head and not self._head_bytes):
+            self._is_ended = True
+            self.transport.close()
+        else:
+            self._refuse(HTTPStatus.REQUEST_TIMEOUT, _TOO_SLOW)
+
+    def _refuse(self, status: HTTPStatus, message: str) -> None:
+        """Say why, in the envelope of every other error, and hang up."""
+        self._is_ended = True
+        error = {"message": message, "type": "invalid_request_error", "param": None, "code": None}
+        body = msgspec.json.encode({"error": error})
+        head = (
+            f"HTTP/1.1 {status.value} {status.phrase}\r\ncontent-type: application/json\r\n"
+            f"content-length: {len(body)}\r\nx-request-id: req_{secrets.token_hex(16)}\r\nconnection: close\r\n\r\n"
+        )
+        self.transport.write(head.encode("ascii") + body)
+        self.transport.close()
