@@ -30,6 +30,7 @@ from gateway.explain import Explain
 from gateway.fleet.knowledge import Knowledge
 from gateway.keys import Keyring, ensure_organization
 from gateway.ledger.audit.auditor import Auditor
+from gateway.ledger.audit.trimming import Retention, Trimmer
 from gateway.ledger.audit.verification import Verifier
 from gateway.ledger.service import StoreLedger
 from gateway.metrics import Metrics
@@ -127,6 +128,12 @@ class Gateway:
             Verifier(self._store, layout, lambda: self._ledger.pending),
             f"{os.getpid()}.{secrets.token_hex(8)}",
             lambda standing: self._metrics.set_standing(standing.drift, standing.verified_at),
+            Trimmer(
+                self._store,
+                layout,
+                settings.data_dir / "export",
+                Retention(settings.ledger.retention_days, settings.ledger.max_rows),
+            ),
         )
         self._site = Site(settings.catalog, keyring, admin, doorkeeper, self._problems)
         self._site.notice = worker.notice

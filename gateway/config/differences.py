@@ -25,6 +25,7 @@ FIXED: Final = frozenset(
         "admin_key",
         "data_dir",
         "is_demo",
+        "ledger",
         "metrics",
         "server.host",
         "server.port",

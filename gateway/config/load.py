@@ -13,7 +13,7 @@ from gateway.config.kinds import Value
 from gateway.config.models import CatalogBuild
 from gateway.config.problems import ConfigErrors
 from gateway.config.schema import ROOT
-from gateway.config.settings import ChatSettings, MetricsSettings, ServerSettings, Settings, StoreSettings
+from gateway.config.settings import ChatSettings, LedgerSettings, MetricsSettings, ServerSettings, Settings, StoreSettings
 from gateway.config.upstream import upstream_settings
 
 
@@ -65,6 +65,7 @@ def load_traced(
         upstream=upstream_settings(values.get("upstream", {}), reading, demo=demo),
         store=store,
         chat=ChatSettings(**values.get("chat", {})),
+        ledger=LedgerSettings(**values.get("ledger", {})),
         metrics=MetricsSettings(**values.get("metrics", {})),
         data_dir=data_dir / "demo" if demo else data_dir,
         admin_key=admin_key,

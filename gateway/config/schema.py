@@ -19,12 +19,13 @@ from gateway.config.kinds import (
     number,
     text,
 )
-from gateway.config.settings import ChatSettings, MetricsSettings, ServerSettings, StoreSettings, UpstreamSettings
+from gateway.config.settings import ChatSettings, LedgerSettings, MetricsSettings, ServerSettings, StoreSettings, UpstreamSettings
 
 _SERVER: Final = ServerSettings()
 _UPSTREAM: Final = UpstreamSettings()
 _STORE: Final = StoreSettings()
 _CHAT: Final = ChatSettings()
+_LEDGER: Final = LedgerSettings()
 
 MAX_SECONDS: Final = 86_400
 
@@ -163,6 +164,23 @@ CHAT: Final = Section(
     )
 )
 
+LEDGER: Final = Section(
+    (
+        Key(
+            "retention_days",
+            integer(8, 36_500),
+            "Days that rows stay in the store; older ones are exported to `data_dir/export` and trimmed.",
+            str(_LEDGER.retention_days),
+        ),
+        Key(
+            "max_rows",
+            integer(1_000, 1_000_000_000),
+            "Most rows in the store; what is more is exported and trimmed, oldest first.",
+            str(_LEDGER.max_rows),
+        ),
+    )
+)
+
 METRICS: Final = Section(
     (
         Key(
@@ -199,6 +217,7 @@ ROOT: Final = Section(
             has_file=True,
         ),
         Key("chat", CHAT, "Chat completions."),
+        Key("ledger", LEDGER, "How long single requests stay readable; sums stay for good."),
         Key("metrics", METRICS, "Prometheus."),
         Key("tokenizer", TOKENIZER, "Exact token counts."),
         *CATALOG_KEYS,

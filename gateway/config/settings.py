@@ -56,6 +56,14 @@ class StoreSettings:
 
 
 @dataclass(slots=True, frozen=True)
+class LedgerSettings:
+    """How long rows stay in the store; past either bound they are exported and trimmed."""
+
+    retention_days: int = 90
+    max_rows: int = 1_000_000
+
+
+@dataclass(slots=True, frozen=True)
 class MetricsSettings:
     """Prometheus listener, `host:port`; empty switches it off."""
 
@@ -74,5 +82,6 @@ class Settings:
     admin_key: str = field(repr=False)  # empty: generated into data_dir (embedded store only)
     catalog: Catalog
     chat: ChatSettings = field(default_factory=ChatSettings)
+    ledger: LedgerSettings = field(default_factory=LedgerSettings)
     tokenizer_path: Path | None = None
     is_demo: bool = False

@@ -11,6 +11,7 @@ from gateway.config.catalog_schema import MODEL, PARAMETERS, ROUTE
 from gateway.config.kinds import Section
 from gateway.config.schema import (
     CHAT,
+    LEDGER,
     METRICS,
     ROOT,
     SERVER,
@@ -19,7 +20,7 @@ from gateway.config.schema import (
     described_keys,
     json_schema,
 )
-from gateway.config.settings import ChatSettings, MetricsSettings, ServerSettings, StoreSettings, UpstreamSettings
+from gateway.config.settings import ChatSettings, LedgerSettings, MetricsSettings, ServerSettings, StoreSettings, UpstreamSettings
 from gateway.core.call import Sampling
 from gateway.core.catalog import Model, Route
 
@@ -35,6 +36,7 @@ EXAMPLE = Path(__file__).parents[2] / "config.example.yaml"
         (STORE, StoreSettings),
         (METRICS, MetricsSettings),
         (CHAT, ChatSettings),
+        (LEDGER, LedgerSettings),
     ],
 )
 def test_section_keys_are_the_fields_of_its_settings(section: Section, settings: type) -> None:

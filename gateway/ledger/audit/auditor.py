@@ -1,7 +1,8 @@
 """The check that never ends: a portion of the books every few seconds, by one worker of all at a time.
 
 Who holds the lease in the store does the work; what is known of the books lies there as well, so that every worker can
-show it and the next one goes on where the last one stopped. It only looks: repairing is a person's decision.
+show it and the next one goes on where the last one stopped. It also trims rows past their time
+(trimming.py). It repairs nothing: that is a person's decision.
 """
 
 import asyncio
@@ -14,6 +15,7 @@ import msgspec
 
 from gateway.core.errors import StoreAway
 from gateway.ledger.audit.reading import read_hash
+from gateway.ledger.audit.trimming import Trimmer
 from gateway.ledger.audit.verification import Assignment, Portion, Verifier
 from gateway.store.contract import Store
 from gateway.store.layout import Layout
@@ -59,8 +61,15 @@ class Auditor:
     """One worker's part in the continuous check. `name` tells it from the others; `report` hears of every round."""
 
     def __init__(
-        self, store: Store, layout: Layout, verifier: Verifier, name: str, report: Callable[[Standing], None]
+        self,
+        store: Store,
+        layout: Layout,
+        verifier: Verifier,
+        name: str,
+        report: Callable[[Standing], None],
+        trimmer: Trimmer | None = None,
     ) -> None:
+        self._trimmer = trimmer
         self._store = store
         self._layout = layout
         self._verifier = verifier
@@ -75,6 +84,8 @@ class Auditor:
                 await self.round()
             except StoreAway as error:
                 _log.info("the check of the books waits for the store: %s", error.message)
+            except OSError as error:  # rows stay until they can be exported
+                _log.error("rows past their time cannot be exported: %s", error)
             except (ValueError, msgspec.MsgspecError):  # unreadable is worth a line each time, and no reason to stop
                 _log.exception("the books could not be checked")
 
@@ -82,6 +93,8 @@ class Auditor:
         """Look at the next portion if nobody else does; whether this worker did."""
         is_mine = await self._has_lease()
         standing = await read_standing(self._store, self._layout)
+        if is_mine and self._trimmer is not None and await self._trimmer.round():
+            _log.info("rows past their time were exported and trimmed, %d so far", self._trimmer.trimmed)
         if is_mine:
             portion = await self._verifier.portion(Assignment(cursor=standing.cursor or None, rows=ROWS_PER_ROUND))
             standing = standing.after(portion)

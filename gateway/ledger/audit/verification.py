@@ -93,8 +93,13 @@ class Verifier:
         return portion
 
     async def _check_hour(self, hour: int, state: OpeningState, portion: Portion, assignment: Assignment) -> None:
+        async def look() -> Look:
+            # Asked again each time: the hour may be trimmed between two looks, and is the balance's from then on.
+            now = await read_state(self._store, self._layout)
+            return Look() if now.covers(hour) else await check_hour(self._store, self._layout, hour)
+
         if not state.covers(hour):
-            await self._settle(lambda: check_hour(self._store, self._layout, hour), portion, assignment)
+            await self._settle(look, portion, assignment)
             portion.hours += 1
 
     async def _check_books(self, first: int, now: int, portion: Portion, assignment: Assignment) -> None:
