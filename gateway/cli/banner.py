@@ -39,7 +39,8 @@ def describe(started: Started, now: float) -> list[str]:
     lines = ["", f"workers-ai-gateway {__version__} is running."]
     if settings.is_demo:
         lines += ["", *_SIMULATOR]
-    lines += ["", f"  Base URL   {started.base_url}", f"  Upstream   {_upstream(started)}"]
+    lines += ["", f"  Base URL   {started.base_url}", f"  Dashboard  {started.base_url.removesuffix('/v1')}/dashboard"]
+    lines.append(f"  Upstream   {_upstream(started)}")
     lines += [f"  Data       {settings.data_dir}", f"  Store      {_store(started)}"]
     if settings.metrics.listen:
         lines.append(f"  Metrics    http://{settings.metrics.listen}/metrics")

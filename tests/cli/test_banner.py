@@ -38,6 +38,10 @@ def test_describe_of_the_demo_says_in_plain_words_what_it_is(demo: Started) -> N
     assert "simulated" in text
 
 
+def test_describe_says_where_the_dashboard_is(live: Started) -> None:
+    assert "Dashboard  http://127.0.0.1:8080/dashboard\n" in told(live)
+
+
 def test_describe_with_credentials_shows_no_secret(live: Started) -> None:
     text = told(replace(live, report=AccountReport(True, "the credentials work", {FP8: ""})))
     assert "…cdef: the credentials work" in text
