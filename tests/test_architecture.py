@@ -89,7 +89,7 @@ ARROWS: dict[str, set[str]] = {
     },
     "supervise": {"app", "client", "config", "core", "metrics", "simulator", "store", "worker"},
     "diagnosis": {"client", "config", "core", "store", "supervise", "tokenizer", "upstreams"},
-    "cli": {"diagnosis", "supervise", "simulator", "config", "core", "metrics", "tokenizer"},
+    "cli": {"client", "diagnosis", "ledger", "supervise", "simulator", "config", "core", "metrics", "tokenizer"},
     "__main__": {"cli"},
 }
 

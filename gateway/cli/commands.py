@@ -7,7 +7,21 @@ from typing import Annotated
 import typer
 
 from gateway import __version__
-from gateway.cli import configuration, doctor, explain, export, keys, ledger, limits, probe, projects, usage, verify
+from gateway.cli import (
+    configuration,
+    doctor,
+    explain,
+    export,
+    keys,
+    ledger,
+    limits,
+    probe,
+    projects,
+    reconcile,
+    spool,
+    usage,
+    verify,
+)
 from gateway.cli.failure import CommandFailed
 from gateway.cli.main import OWN_MODULE, run_module
 from gateway.cli.output import print_failure
@@ -27,6 +41,8 @@ app.add_typer(ledger.app, name="ledger")
 app.add_typer(configuration.app, name="config")
 app.command("usage")(usage.report_usage)
 app.command("export")(export.export_rows)
+app.command("reconcile")(reconcile.reconcile_day)
+app.add_typer(spool.app, name="spool")
 app.command("verify")(verify.verify_books)
 app.command("models")(configuration.list_models)
 app.command("explain")(explain.explain_file)

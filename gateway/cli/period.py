@@ -39,3 +39,8 @@ def end_of(text: str) -> int:
 def now() -> int:
     """This second, unix; rows of the second itself are left to the next export."""
     return int(datetime.now(UTC).timestamp())
+
+
+def day_before_now() -> str:
+    """Yesterday's date, UTC."""
+    return (datetime.now(UTC).date() - timedelta(days=1)).isoformat()
