@@ -135,10 +135,10 @@ class Gateway:
                 Retention(settings.ledger.retention_days, settings.ledger.max_rows),
             ),
         )
-        self._site = Site(settings.catalog, keyring, admin, doorkeeper, self._problems)
-        self._site.notice = worker.notice
+        self._site = Site(settings.catalog, keyring, admin, doorkeeper, self._problems, knowledge.learned)
         explain = Explain(SURFACES["/v1/chat/completions"], planning, keyring, lambda: self._dispatch.snapshot)
         self._site.router.routes.append(Route("/v1/explain", explain))
+        self._site.notice = worker.notice
 
     def _attempting(self, settings: Settings, client: Client) -> Attempting:
         upstream = UPSTREAMS["workers_ai"]

@@ -14,6 +14,7 @@ import msgspec
 from starlette.routing import Mount, Route, Router
 
 from gateway.core.catalog import Catalog
+from gateway.core.eligibility import Learned
 from gateway.core.errors import GatewayError, InternalError, InvalidKey, MethodNotAllowed, NotFound
 from gateway.dashboard.routes import Doorkeeper
 from gateway.dashboard.routes import routes as dashboard_routes
@@ -58,15 +59,24 @@ class Endpoint:
 
 
 class Site:
-    """The pages of a worker. `problems` names what keeps it from being ready; `notice` is said beside them."""
+    """The pages of a worker. `problems` names what keeps it from being ready; `notice` is said beside them;
+    `learned` tells what is known of the models.
+    """
 
     def __init__(
-        self, catalog: Catalog, keyring: Keyring, admin: AdminService, doorkeeper: Doorkeeper, problems: Problems
+        self,
+        catalog: Catalog,
+        keyring: Keyring,
+        admin: AdminService,
+        doorkeeper: Doorkeeper,
+        problems: Problems,
+        learned: Callable[[], Learned],
     ) -> None:
         self.catalog = catalog
         self.notice = ""
         self._keyring = keyring
         self._problems = problems
+        self._learned = learned
         self.router = Router(
             [
                 *(Route(path, Endpoint(self._post_only)) for path in SURFACES),
@@ -93,12 +103,12 @@ class Site:
 
     async def _models(self, scope: Scope) -> tuple[int, object]:
         await self._authenticate(scope)
-        return 200, list_models(self.catalog, time.time())
+        return 200, list_models(self.catalog, time.time(), self._learned())
 
     async def _model(self, scope: Scope) -> tuple[int, object]:
         await self._authenticate(scope)
         name = scope["path_params"]["id"]
-        found = find_model(self.catalog, name, time.time())
+        found = find_model(self.catalog, name, time.time(), self._learned())
         if found is None:
             raise NotFound(
                 f"The model `{name}` does not exist or you do not have access to it.", code="model_not_found"

@@ -10,7 +10,7 @@ from dataclasses import replace
 import pytest
 from support.raw_server import Exchange, raw_server
 from support.upstreams import on_loop
-from support.worker import FAST, asking, chunks_of, running_worker, text_of, until
+from support.worker import FAST, FP8, asking, chunks_of, running_worker, text_of, until
 
 from gateway.core.call import Call
 from gateway.core.contracts import Answer
@@ -483,8 +483,9 @@ async def test_client_gone_with_several_choices_open_closes_all_of_them(store_ur
 async def test_client_gone_between_two_attempts_leaves_a_row_that_cost_nothing(store_url: str) -> None:
     async with running_worker(store_url) as worker:
         async with worker.connection(asking("hi [[sim: error=3040 retry_after=8]]")) as client:
-            await until(lambda: worker.upstream.record.calls)
-            await until(lambda: worker.ledger.live)
+            labels = {"model": FP8, "kind": "capacity"}
+            failed = worker.app._metrics.registry.get_sample_value
+            await until(lambda: failed("gateway_attempts_failed_total", labels))
             client.leave()
             await until(lambda: not worker.ledger.live)
         (row,) = await worker.rows(1)
@@ -548,7 +549,7 @@ async def test_open_upstream_slower_than_the_patience_begins_the_stream_before_i
     async with running_worker(store_url, chat={"commit_after_seconds": 0.05}) as worker:
         async with worker.connection(asking("Count to 5 [[sim: gate=door]]", stream=True)) as client:
             await client.until(b'"role":"assistant"')
-            assert worker.upstream.state.gates.waiting == {"door": 1}
+            await worker.at_gate("door")
             worker.upstream.open_gate("door")
             await client.until(b"[DONE]")
         (row,) = await worker.rows(1)

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.core.catalog import Catalog, Model, Price, Route
+from gateway.core.eligibility import NOTHING_LEARNED, Learned
 from gateway.models import find_model, list_models
 
 DAY = 86_400
@@ -71,6 +72,31 @@ def test_find_model_without_a_date_is_never_deprecated() -> None:
     found = find_model(CATALOG, NEW.id, 1e12)
     assert found is not None
     assert (found["deprecated"], found["context_window_source"]) == (False, "disputed")
+
+
+@pytest.mark.parametrize(
+    ("now", "learned", "status"),
+    [
+        (0, NOTHING_LEARNED, "active"),
+        (20 * DAY, NOTHING_LEARNED, "deprecated"),
+        (0, Learned(retired=frozenset({OLD.id})), "retired"),
+        (10, Learned(resting={OLD.id: 11.0}), "resting"),
+        (10, Learned(resting={OLD.id: 10.0}), "active"),
+    ],
+)
+def test_find_model_status_is_what_was_learned(now: int, learned: Learned, status: str) -> None:
+    found = find_model(CATALOG, "old", now, learned)
+    assert found is not None
+    assert (found["status"], found["shutdown_date"]) == (status, "1970-01-21")
+    listed = list_models(CATALOG, now, learned)["data"]
+    assert isinstance(listed, list)
+    assert found in listed
+
+
+def test_find_model_window_is_the_learned_one() -> None:
+    found = find_model(CATALOG, NEW.id, 0, Learned(windows={NEW.id: 24_000}))
+    assert found is not None
+    assert (found["context_window"], found["context_window_source"]) == (24_000, "learned")
 
 
 @given(st.text(max_size=30))

@@ -125,3 +125,17 @@ async def test_answer_lengths_of_a_key_move_the_cheapest_choice(store_url: str) 
         told = await worker.ask(text, "auto")
         assert told.headers["x-gateway-model"] == FAST  # short answers: the cheaper reader
         assert " output tokens" in told.headers["x-gateway-reason"]
+
+
+@on_loop
+async def test_retirement_in_the_middle_of_the_day_is_announced(store_url: str) -> None:
+    async with running_worker(store_url, routes={"auto": {"models": [FP8, FAST], "policy": "ordered"}}) as worker:
+        assert (await worker.ask("hello", "auto")).headers["x-gateway-model"] == FP8
+        worker.upstream.set_scenario(json.dumps({"retired": [FP8]}))
+        answers = [await worker.ask("hello", "auto") for _ in range(3)]
+        assert [answer.headers["x-gateway-model"] for answer in answers] == [FAST] * 3
+        assert [answer.headers["x-gateway-attempts"] for answer in answers] == ["2", "2", "1"]
+        listed = (await worker.request("GET", "/v1/models")).json()["data"]
+        assert {entry["id"]: entry.get("status") for entry in listed}[FP8] == "retired"
+        gone = await worker.ask("hello", FP8)
+        assert (gone.status_code, gone.json()["error"]["code"]) == (404, "model_not_found")
