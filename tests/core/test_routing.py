@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from gateway.core.call import Call, Message, ResponseFormat, Tool
 from gateway.core.catalog import Catalog, Model, Price, Route
-from gateway.core.eligibility import Facts, Learned, Stop
+from gateway.core.eligibility import Facts, Learned, Speed, Stop
 from gateway.core.errors import (
     ContextTooLong,
     GatewayError,
@@ -19,6 +19,7 @@ from gateway.core.errors import (
     UpstreamQuotaUsedUp,
 )
 from gateway.core.policies import POLICIES
+from gateway.core.pricing import worst_cost
 from gateway.core.routing import plan
 
 CALL = Call("chat", "auto", (Message("user", "hi"),))
@@ -274,3 +275,86 @@ def test_plan_never_offers_a_window_smaller_than_the_request(
     for candidate in made.candidates:
         assert candidate.max_tokens >= 1
         assert max(prompt, -(-chars // 4)) + candidate.max_tokens <= candidate.model.window_tokens
+
+
+names = st.sampled_from(["m0", "m1", "m2", "m3"])
+CAPABILITIES = ("stream", "tools", "json", "raw")
+
+
+@st.composite
+def catalogs(draw: st.DrawFn) -> Catalog:
+    """Up to four models of any ability, price and age, in one route of any policy."""
+    models = [
+        model(
+            f"m{number}",
+            draw(st.integers(300, 50_000)),
+            draw(st.integers(0, 900)),
+            draw(st.integers(0, 900)),
+            capabilities=frozenset(draw(st.sets(st.sampled_from(CAPABILITIES)))),
+            deprecated_on=draw(st.none() | st.just(1)),
+            max_content_chars=draw(st.none() | st.just(1_000)),
+        )
+        for number in range(draw(st.integers(1, 4)))
+    ]
+    route = Route(
+        "auto",
+        tuple(entry.id for entry in models),
+        draw(st.sampled_from(sorted(POLICIES))),
+        max_cost_nano=draw(st.none() | st.integers(0, 10_000_000)),
+        fallback_for_pinned=draw(st.booleans()),
+    )
+    return Catalog({entry.id: entry for entry in models}, {"auto": route}, {})
+
+
+calls = st.builds(
+    Call,
+    surface=st.just("chat"),
+    requested_model=st.just("auto") | names,
+    messages=st.just(CALL.messages),
+    stream=st.booleans(),
+    max_tokens=st.none() | st.integers(1, 60_000),
+    n=st.integers(1, 3),
+    tools=st.just(()) | st.just((Tool("f", "d", {}),)),
+    raw=st.booleans(),
+)
+learnings = st.builds(
+    Learned,
+    retired=st.frozensets(names),
+    proven=st.frozensets(names),
+    resting=st.dictionaries(names, st.sampled_from([1e9 - 1, 1e9 + 1])),
+    windows=st.dictionaries(names, st.integers(300, 20_000)),
+    speeds=st.dictionaries(names, st.builds(Speed, st.floats(0, 9), st.floats(1, 300), st.just(1e9))),
+)
+
+
+@given(
+    entries=catalogs(),
+    call=calls,
+    learned=learnings,
+    prompt=st.integers(1, 30_000),
+    chance=st.floats(0, 1, exclude_max=True),
+)
+def test_plan_never_makes_an_ineligible_choice(
+    entries: Catalog, call: Call, learned: Learned, prompt: int, chance: float
+) -> None:
+    known = Facts(1e9, {"llama3": prompt, "llama3.1": prompt}, 4 * prompt, 4 * prompt, learned, draw=chance)
+    try:
+        made = plan(call, entries, known)
+    except GatewayError:
+        return
+    assert len(made.candidates) + len(made.excluded) == len(made.route.models)
+    ceiling = made.route.max_cost_nano
+    for each in made.candidates:
+        offered = each.model.capabilities
+        assert not call.tools or "tools" in offered
+        assert not call.stream or "stream" in offered
+        assert not call.raw or "raw" in offered
+        assert each.model.id not in learned.retired
+        assert learned.resting.get(each.model.id, 0) <= 1e9
+        assert prompt + each.max_tokens <= learned.windows.get(each.model.id, each.model.window_tokens)
+        assert ceiling is None or worst_cost(each.model.prices[0], prompt, each.max_tokens, call.n) <= ceiling
+        assert each.reason
+    doubts = [each.doubt != "" for each in made.candidates if each.model.id != made.route.pinned]
+    assert doubts == sorted(doubts)
+    again = plan(call, entries, known)
+    assert [each.model.id for each in again.candidates] == [each.model.id for each in made.candidates]
