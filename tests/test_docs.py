@@ -61,6 +61,13 @@ def test_every_metric_is_documented() -> None:
     assert not missing, "\n".join(missing)
 
 
+def test_every_metric_of_the_runbook_exists() -> None:
+    named = set(re.findall(r"\bgateway_[a-z_]+", WRITTEN[ROOT / "docs" / "operations.md"]))
+    known = _strings("gateway/metrics")
+    stems = {name: re.sub(r"_(total|bucket)$", "", name) for name in named}
+    assert {name for name, stem in stems.items() if stem not in known} == set()
+
+
 def test_every_header_of_ours_is_documented() -> None:
     headers = {header for text in GATEWAY_STRINGS for header in re.findall(r"\bx-gateway-[a-z-]*[a-z]", text.lower())}
     assert headers != set()
