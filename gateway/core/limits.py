@@ -27,9 +27,11 @@ WINDOWS: tuple[WindowName, ...] = ("day", "week", "month", "total")
 
 LARGEST_LIMIT = 9_000_000_000_000_000  # Lua counts in doubles: exact below 2**53, with room for one more request
 END_OF_TIME_MS = 2**53 - 1
-SLOT_MS: Mapping[WindowName, int] = {"minute": 1000, "hour": 60_000}  # of rolling windows; _books.lua counts 60 of them
+SLOT_MS: Mapping[WindowName, int] = {"minute": 1000, "hour": 60_000}  # of rolling windows
+SLOTS = 60  # of a window, besides the slot of now; the same number stands in _books.lua
 
 _pack = msgspec.msgpack.Encoder().encode
+_unpack_slots = msgspec.msgpack.Decoder(list[int]).decode
 
 
 @dataclass(slots=True, frozen=True)
@@ -168,6 +170,14 @@ def meter_of(limit: Limit, moment_ms: int, zone: tzinfo = UTC) -> Meter:
     if kind is None or window is None or (kind == "concurrency") != (window == "now"):
         raise ValueError(f"nothing counts {limit.kind} per {limit.window}")
     return Meter(kind, window_at(window, moment_ms, zone), check_limit(limit.limit))
+
+
+def rolling_sums(field: bytes | None, slot_ms: int, now_ms: int) -> tuple[int, int]:
+    """What a rolling meter's field says is used and held at a moment, as hold.lua counts it."""
+    slots = () if field is None else _unpack_slots(field)
+    oldest = now_ms // slot_ms - SLOTS
+    found = [at for at in range(0, len(slots), 3) if slots[at] >= oldest]
+    return sum(slots[at + 1] for at in found), sum(slots[at + 2] for at in found)
 
 
 @dataclass(slots=True, frozen=True)

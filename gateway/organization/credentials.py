@@ -6,6 +6,7 @@ same moment cannot both succeed unseen. It speaks no HTTP.
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import msgspec
 
@@ -13,6 +14,7 @@ from gateway.core.errors import NotFound
 from gateway.core.records import Key, Project
 from gateway.keys import hash_secret, new_secret, redact
 from gateway.organization.change import Actor, Change
+from gateway.organization.limit_changes import LimitChange, changed_limits, changes_text
 from gateway.organization.registry import EventDetails, Registry, new_id, text
 
 
@@ -31,6 +33,16 @@ class IssuedKey(msgspec.Struct, frozen=True):
 
     key: Key
     secret: str
+
+
+@dataclass(slots=True, frozen=True)
+class KeyChange:
+    """What is to become of a key; None and no limits leave everything as it is."""
+
+    name: str | None = None
+    expires_in_seconds: int | None = None
+    disabled: bool | None = None
+    limits: tuple[LimitChange, ...] = ()
 
 
 _decode_key = msgspec.json.Decoder(Key).decode
@@ -156,18 +168,26 @@ class Credentials:
             actor,
         )
 
-    async def change_key(
-        self, project_id: str, key_id: str, name: str | None, expires_in_seconds: int | None, actor: Actor
-    ) -> Key:
-        """Give a key another name or another end. Raises NotFound, Conflict."""
+    async def change_key(self, project_id: str, key_id: str, change: KeyChange, actor: Actor) -> Key:
+        """Give a key another name, another end, other limits. Raises NotFound, Conflict."""
         moment = await self._registry.now()
         await self._registry.active_project(project_id)
+        seconds = change.expires_in_seconds
 
         def alter(key: Key) -> Key:
-            expires_at = key.expires_at if expires_in_seconds is None else moment + expires_in_seconds
-            return msgspec.structs.replace(key, name=name or key.name, expires_at=expires_at)
+            return msgspec.structs.replace(
+                key,
+                name=change.name or key.name,
+                expires_at=key.expires_at if seconds is None else moment + seconds,
+                disabled=key.disabled if change.disabled is None else change.disabled,
+                limits=changed_limits(key.limits, change.limits),
+            )
 
-        details: EventDetails = {"name": name, "expires_in_seconds": expires_in_seconds}
+        details: EventDetails = {"name": change.name, "expires_in_seconds": seconds}
+        if change.disabled is not None:
+            details["disabled"] = str(change.disabled).lower()
+        if change.limits:
+            details["limits"] = changes_text(change.limits)
         return await self._change_key(project_id, key_id, alter, ("api_key.updated", details), actor)
 
     async def _change_key(

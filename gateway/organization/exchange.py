@@ -11,11 +11,13 @@ from dataclasses import dataclass
 import msgspec
 from starlette.types import Receive, Scope, Send
 
-from gateway.core.errors import BodyTooLarge, Forbidden, GatewayError, MethodNotAllowed, NotFound
+from gateway.core.errors import BodyTooLarge, Forbidden, GatewayError, InvalidKey, MethodNotAllowed, NotFound
 from gateway.core.viewer import Viewer
+from gateway.keys import hash_secret, is_well_formed, load_identity, redact
 from gateway.organization.change import Actor
 from gateway.organization.parameters import Body, Query
 from gateway.organization.service import AdminService
+from gateway.relay import bearer_token
 
 # No object of the admin API is anywhere near this size.
 MAX_BODY_BYTES = 256 * 1024
@@ -106,6 +108,23 @@ class Endpoint:
             if viewer is not None:
                 return viewer, Actor("session", request_id)
         return EVERYTHING, Actor(self._service.auth.admit(headers.get(b"authorization")), request_id)
+
+
+class KeyEndpoint(Endpoint):
+    """An endpoint for virtual keys, which see what is theirs; sessions of theirs are admitted as well."""
+
+    async def _admit(self, scope: Scope, request_id: str) -> tuple[Viewer, Actor]:
+        if self._service.find_viewer is not None and not any(name == b"authorization" for name, _ in scope["headers"]):
+            viewer, actor = await super()._admit(scope, request_id)
+            if viewer != EVERYTHING:
+                return viewer, actor
+        token, registry = bearer_token(scope), self._service.registry
+        identity = None
+        if is_well_formed(token):
+            identity = await load_identity(registry.store, registry.layout, hash_secret(token))
+        if identity is None or not identity.is_valid(await registry.now()):
+            raise InvalidKey(f"Incorrect API key provided: {redact(token)}.", code="invalid_api_key")
+        return Viewer(identity.project.id, identity.key.id), Actor("key", request_id)
 
 
 async def _read_body(receive: Receive) -> bytes:

@@ -2,8 +2,9 @@
 
 from gateway.core.errors import InvalidRequest
 from gateway.core.records import Key
-from gateway.organization.credentials import no_such_key
+from gateway.organization.credentials import KeyChange, no_such_key
 from gateway.organization.exchange import Question
+from gateway.organization.limit_changes import read_limit_changes
 from gateway.organization.listing import cut_part, object_list, read_part, read_records
 from gateway.organization.objects import (
     AccountObject,
@@ -124,14 +125,18 @@ async def retrieve_key(question: Question) -> KeyObject:
 
 
 async def update_key(question: Question) -> KeyObject:
-    """POST /projects/{project_id}/api_keys/{key_id}; `name` is ours."""
-    name = question.body.text("name")
-    expires = question.body.integer("expires_in_seconds", 1, _MAX_EXPIRY_SECONDS)
-    question.body.done()
-    path = question.path
+    """POST /projects/{project_id}/api_keys/{key_id}; everything but `expires_in_seconds` is ours."""
+    body, path = question.body, question.path
+    change = KeyChange(
+        name=body.text("name"),
+        expires_in_seconds=body.integer("expires_in_seconds", 1, _MAX_EXPIRY_SECONDS),
+        disabled=body.flag("disabled"),
+        limits=read_limit_changes(body),
+    )
+    body.done()
     credentials = question.service.credentials
     return await show_key(
-        question, await credentials.change_key(path["project_id"], path["key_id"], name, expires, question.actor)
+        question, await credentials.change_key(path["project_id"], path["key_id"], change, question.actor)
     )
 
 

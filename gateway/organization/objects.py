@@ -8,7 +8,7 @@ from typing import Generic, Literal, TypeVar
 
 import msgspec
 
-from gateway.core.records import Key, Project, SpendLimit
+from gateway.core.records import Key, Limit, Project, SpendLimit
 from gateway.organization.credentials import IssuedKey, ServiceAccount
 from gateway.organization.money import cents
 
@@ -67,7 +67,7 @@ class KeyOwner(msgspec.Struct, kw_only=True):
 
 
 class KeyObject(msgspec.Struct, kw_only=True):
-    """A virtual API key. `project_id` and `revoked_at` are ours."""
+    """A virtual API key. `project_id` and what follows are ours; limits are in their kinds' units."""
 
     id: str
     object: str = "organization.project.api_key"
@@ -80,6 +80,8 @@ class KeyObject(msgspec.Struct, kw_only=True):
     owner: KeyOwner
     project_id: str
     revoked_at: int | None
+    disabled: bool
+    limits: Sequence[Limit]
 
 
 class Enforcement(msgspec.Struct):
@@ -159,7 +161,7 @@ def issued_key_object(issued: IssuedKey) -> IssuedKeyObject:
 
 def key_object(key: Key, project: Project, account: ServiceAccount | None, last_used: int | None) -> KeyObject:
     """A key as OpenAI shows it."""
-    has_access = project.archived_at is None and key.revoked_at is None
+    has_access = project.archived_at is None and key.revoked_at is None and not key.disabled
     return KeyObject(
         id=key.id,
         name=key.name,
@@ -171,6 +173,8 @@ def key_object(key: Key, project: Project, account: ServiceAccount | None, last_
         owner=KeyOwner(service_account=account_object(account) if account else None),
         project_id=key.project_id,
         revoked_at=key.revoked_at,
+        disabled=key.disabled,
+        limits=key.limits,
     )
 
 

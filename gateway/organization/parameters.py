@@ -190,6 +190,26 @@ class Body:
             raise _wrong_type(name, "a boolean", _JSON_NAMES[type(value)])
         return value
 
+    def has(self, name: str) -> bool:
+        """Whether it was sent, other than null, and not read yet."""
+        return name in self._unread
+
+    def objects(self, name: str) -> list["Body"] | None:
+        """An array of objects, each to be read, and finished, as a body of its own."""
+        values = self._unread.pop(name, None)
+        if values is None:
+            return None
+        if not isinstance(values, list):
+            raise _wrong_type(name, "an array", _JSON_NAMES[type(values)])
+        found = []
+        for number, value in enumerate(values):
+            if not isinstance(value, dict):
+                raise _wrong_type(f"{name}[{number}]", "an object", _JSON_NAMES[type(value)])
+            body = Body(b"")
+            body._unread = {member: content for member, content in value.items() if content is not None}
+            found.append(body)
+        return found
+
     def done(self) -> None:
         """Refuse whatever was not read."""
         for name in self._unread:

@@ -17,6 +17,7 @@ from gateway.core.limits import used_field, window_at
 from gateway.core.records import Organization, Project, SpendLimit
 from gateway.keys import ensure_organization
 from gateway.organization.change import Actor, Change
+from gateway.organization.limit_changes import LimitChange, changed_limits, changes_text
 from gateway.store.contract import Store
 from gateway.store.layout import Layout
 
@@ -140,17 +141,42 @@ class Registry:
 
     async def limit_organization(self, limit: SpendLimit | None, actor: Actor) -> Organization:
         """Set or remove the hard budget of the whole gateway."""
-        event, details = _limit_event("organization", limit)
+        return await self._change_organization(
+            lambda before: msgspec.structs.replace(before, spend_limit=limit),
+            _limit_event("organization", limit),
+            actor,
+        )
 
+    async def _change_organization(
+        self, alter: Callable[[Organization], Organization], event: tuple[str, EventDetails], actor: Actor
+    ) -> Organization:
         async def build() -> tuple[Change, Organization]:
             before = await self.organization()
-            after = msgspec.structs.replace(before, spend_limit=limit, version=before.version + 1)
+            after = msgspec.structs.replace(alter(before), version=before.version + 1)
             change = Change()
             change.record(self.layout.shared("org"), after.version, text(after))
-            change.audit(self.audit_stream, actor, event, after.id, details)
+            change.audit(self.audit_stream, actor, event[0], after.id, event[1])
             return change, after
 
         return await self.perform(build)
+
+    async def alter_project_limits(self, project_id: str, changes: Sequence[LimitChange], actor: Actor) -> Project:
+        """Set or remove limits of any kind of an active project. Raises NotFound, Conflict."""
+        return await self.change_project(
+            project_id,
+            lambda before: msgspec.structs.replace(before, limits=changed_limits(before.limits, changes)),
+            "project.limits.updated",
+            {"limits": changes_text(changes)},
+            actor,
+        )
+
+    async def alter_organization_limits(self, changes: Sequence[LimitChange], actor: Actor) -> Organization:
+        """Set or remove limits of any kind of the whole gateway."""
+        return await self._change_organization(
+            lambda before: msgspec.structs.replace(before, limits=changed_limits(before.limits, changes)),
+            ("organization.limits.updated", {"limits": changes_text(changes)}),
+            actor,
+        )
 
     async def used_this_month(self, scope: str) -> int:
         """Nano-dollars settled this calendar month in a scope: `o` or `p:<project id>`. What is held is not in it."""

@@ -5,8 +5,8 @@ from typing import Final
 
 from starlette.routing import Route
 
-from gateway.organization import keys, ledger, projects, scope_limits, usage, verification, views
-from gateway.organization.exchange import Endpoint, Responder
+from gateway.organization import keys, ledger, limits, projects, scope_limits, usage, verification, views
+from gateway.organization.exchange import Endpoint, KeyEndpoint, Responder
 from gateway.organization.service import AdminService
 
 _PROJECT: Final = "/projects/{project_id}"
@@ -21,6 +21,7 @@ _ENDPOINTS: Final[Mapping[str, Mapping[str, Responder]]] = {
         "POST": projects.update_project_limit,
         "DELETE": projects.delete_project_limit,
     },
+    f"{_PROJECT}/limits": {"GET": limits.list_project_limits, "POST": limits.update_project_limits},
     f"{_PROJECT}/service_accounts": {"GET": keys.list_accounts, "POST": keys.create_account},
     _ACCOUNT: {"GET": keys.retrieve_account, "POST": keys.update_account, "DELETE": keys.delete_account},
     f"{_ACCOUNT}/api_keys": {"POST": keys.create_account_key},
@@ -30,6 +31,8 @@ _ENDPOINTS: Final[Mapping[str, Mapping[str, Responder]]] = {
         "POST": keys.update_key,
         "DELETE": keys.delete_key,
     },
+    f"{_PROJECT}/api_keys/{{key_id}}/limits": {"GET": limits.list_key_limits, "POST": limits.update_key_limits},
+    "/limits": {"GET": limits.list_organization_limits, "POST": limits.update_organization_limits},
     "/spend_limit": {
         "GET": projects.retrieve_organization_limit,
         "POST": projects.update_organization_limit,
@@ -60,4 +63,6 @@ _VIEWS: Final[Mapping[str, Responder]] = {
 
 def routes(service: AdminService) -> list[Route]:
     """The routes, relative to /v1/organization; the last one refuses every other URL below it."""
-    return [Route(path, Endpoint(service, methods, _VIEWS.get(path))) for path, methods in _ENDPOINTS.items()]
+    own = Route("/limits/me", KeyEndpoint(service, {"GET": limits.list_own_limits}, limits.list_own_limits))
+    others = [Route(path, Endpoint(service, methods, _VIEWS.get(path))) for path, methods in _ENDPOINTS.items()]
+    return [own, *others]

@@ -19,6 +19,7 @@ from gateway.core.limits import (
     limits_of,
     meter_of,
     meters_for,
+    rolling_sums,
     spent_scopes,
     used_field,
     window_at,
@@ -154,3 +155,10 @@ def test_booking_at_names_every_kind_and_window() -> None:
 
 def test_spent_scopes_order_is_organisation_project_key() -> None:
     assert spent_scopes("P", "K") == ("o", "p:P", "k:K")
+
+
+def test_rolling_sums_count_the_slot_of_now_and_sixty_before() -> None:
+    field = msgspec.msgpack.encode([39, 1, 2, 40, 3, 4, 100, 5, 6])
+    assert rolling_sums(field, 1000, 100_999) == (8, 10)
+    assert rolling_sums(field, 1000, 101_000) == (5, 6)
+    assert rolling_sums(None, 1000, 101_000) == (0, 0)
