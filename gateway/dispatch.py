@@ -32,7 +32,6 @@ from gateway.heartbeat import Heartbeat
 from gateway.job import END_REASONS, Job, Request
 from gateway.keys import Keyring, redact
 from gateway.ledger.contract import Held, Ledger, Refused, Stale
-from gateway.ledger.refusal import limit_reached
 from gateway.metrics import Metrics
 from gateway.planning import Planning
 from gateway.relay import JSON_TYPE, SSE_HEADERS, ClientGone, Exchange, Receive, Scope, Send, bearer_token
@@ -195,12 +194,12 @@ class Dispatch:
         for _ in range(2):
             held = await self._ledger.hold(job.claims())
             if isinstance(held, Held):
-                job.held = held
+                job.held, job.rates = held, held.rates
                 job.is_owed = True
                 return held.max_tokens
             if isinstance(held, Refused):
                 self._metrics.refused(held.scope, held.kind)
-                raise limit_reached(held, job.identity)
+                raise job.refusal(held)
             if not isinstance(held, Stale):
                 self._keyring.forget(job.identity.key_hash)
                 raise InvalidKey("This API key has been revoked.", code="invalid_api_key")

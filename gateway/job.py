@@ -14,11 +14,14 @@ from gateway.core.call import Call
 from gateway.core.catalog import Price
 from gateway.core.contracts import Encoder, Surface
 from gateway.core.eligibility import MIN_OUTPUT_TOKENS, Candidate, Sample
+from gateway.core.errors import PolicyError
+from gateway.core.rates import Rate, rate_headers
 from gateway.core.receipt import EndReason, Receipt
 from gateway.core.records import Identity
 from gateway.core.routing import Plan
 from gateway.core.tally import Circumstances, Outcome, Tally, Timing, receipt
-from gateway.ledger.contract import Held, HoldRequest
+from gateway.ledger.contract import Held, HoldRequest, Refused
+from gateway.ledger.refusal import limit_reached
 from gateway.relay import Exchange, Headers
 
 END_REASONS: Mapping[FinishReason, EndReason] = {
@@ -47,6 +50,7 @@ class Job:
     refuses_clamping: bool = False  # `chat.out_of_range: refuse`
     affinity: str = ""  # the conversation's word for the upstream
     held: Held | None = None
+    rates: tuple[Rate, ...] = ()  # what the limits of tokens and requests leave
     is_owed: bool = False  # a hold is open: it must be settled or released before the job ends
     end: EndReason = "client_gone"  # what the row says of the end; true until something else happens
     status: int = 499  # likewise: 499 where the client did not wait for an answer
@@ -60,6 +64,11 @@ class Job:
     def timing(self, started: float, now: float) -> Timing:
         """When an attempt started, from the arrival, and how long it took until `now`."""
         return Timing(round((started - self.arrived) * 1000), round((now - started) * 1000))
+
+    def refusal(self, refused: Refused) -> PolicyError:
+        """The answer to a hold that a limit does not allow."""
+        self.rates = refused.rates
+        return limit_reached(refused, self.identity)
 
     def headers(self) -> Headers:
         """What an answer says of the way it was made."""
@@ -75,6 +84,7 @@ class Job:
             found.append((b"x-gateway-upstream-code", b"%d" % (refused.upstream_code or 0)))
             request_id = refused.upstream_request_id or ""
             found.append((b"x-gateway-upstream-request-id", request_id.encode("ascii", "replace")))
+        found += rate_headers(self.rates)
         if self.ignored:
             found.append((b"x-gateway-ignored", ", ".join(dict.fromkeys(self.ignored)).encode("ascii", "replace")))
         return found

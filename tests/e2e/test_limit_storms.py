@@ -1,0 +1,179 @@
+"""Three gateways, one store, 64 clients at once: no limit is ever exceeded, and what fits is answered."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from itertools import count
+from typing import Any
+
+import httpx2
+import pytest
+from support.gateway import GatewayProcess, gateway, simulator
+from support.ledgers import read_books
+from support.upstreams import on_loop
+from support.valkey import ThrowAwayStore, throw_away_store
+
+from gateway.simulator import Simulator, SimulatorOptions
+from gateway.store.layout import Layout
+from gateway.store.redis_store import RedisStore
+
+CLIENTS = 64
+MODEL = "@cf/meta/llama-3.1-8b-instruct-fp8"
+MAX_TOKENS = 300
+LEAST_TOKENS = 256  # min_output_tokens
+INPUT_NANO, OUTPUT_NANO = 152, 287  # per token
+_names = count(1)
+
+
+@pytest.fixture(scope="module")
+def store() -> Iterator[ThrowAwayStore]:
+    with throw_away_store() as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def upstream() -> Iterator[Simulator]:
+    with simulator(SimulatorOptions(secret_offset=False)) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def replicas(
+    store: ThrowAwayStore, upstream: Simulator, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[list[GatewayProcess]]:
+    folders = [tmp_path_factory.mktemp("replica") for _ in range(3)]
+    with (
+        gateway(folders[0], upstream, store.url) as first,
+        gateway(folders[1], upstream, store.url) as second,
+        gateway(folders[2], upstream, store.url) as third,
+    ):
+        yield [first, second, third]
+
+
+def limited_key(replica: GatewayProcess, *limits: tuple[str, str, int]) -> tuple[str, str]:
+    """A new key with limits (kind, window, limit): its project's id and its secret."""
+    project, secret = replica.make_key(f"storm {next(_names)}")
+    (key,) = replica.admin("GET", f"/projects/{project}/api_keys")["data"]
+    wanted = [{"kind": kind, "window": window, "limit": limit} for kind, window, limit in limits]
+    replica.admin("POST", f"/projects/{project}/api_keys/{key['id']}/limits", json={"limits": wanted})
+    return project, secret
+
+
+def body(directives: str = "tokens=200 delay=0.02") -> dict[str, Any]:  # members of several types
+    text = f"Hello [[sim: prompt_tokens=30 {directives}]]"
+    return {"model": MODEL, "messages": [{"role": "user", "content": text}], "max_tokens": MAX_TOKENS}
+
+
+def storm(replicas: list[GatewayProcess], secret: str, asked: dict[str, Any], each: int = 1) -> list[httpx2.Response]:
+    """What 64 clients, spread over the replicas, hear to `each` requests one after the other."""
+
+    def play(number: int) -> list[httpx2.Response]:
+        return [replicas[number % len(replicas)].chat(asked, secret) for _ in range(each)]
+
+    with ThreadPoolExecutor(CLIENTS) as clients:
+        answers = [answer for found in clients.map(play, range(CLIENTS)) for answer in found]
+    assert {answer.status_code for answer in answers} == {200, 429}
+    return answers
+
+
+def served(replica: GatewayProcess, project: str, answers: list[httpx2.Response]) -> list[dict[str, Any]]:
+    """The rows of what was answered; there are no others."""
+    found = [replica.row(answer.headers["x-request-id"]) for answer in answers if answer.status_code == 200]
+    rows = replica.rows(**{"project_ids[]": project})
+    assert {row["id"] for row in rows} == {row["id"] for row in found}
+    return rows
+
+
+def own_limits(replica: GatewayProcess, secret: str) -> dict[str, dict[str, Any]]:
+    answer = httpx2.get(
+        f"{replica.base_url}/organization/limits/me", headers={"authorization": f"Bearer {secret}"}, trust_env=False
+    )
+    return {limit["kind"]: limit for limit in answer.json()["data"]}
+
+
+def refusals(answers: list[httpx2.Response], code: str) -> list[httpx2.Response]:
+    found = [answer for answer in answers if answer.status_code == 429]
+    assert {answer.json()["error"]["code"] for answer in found} == {code}
+    return found
+
+
+def test_storm_on_money_for_ten_never_overspends(replicas: list[GatewayProcess]) -> None:
+    prompt = replicas[0].row(replicas[0].chat(body()).headers["x-request-id"])["prompt_tokens"]
+    budget = 10 * (2 * prompt * INPUT_NANO + MAX_TOKENS * OUTPUT_NANO)
+    project, secret = limited_key(replicas[0], ("money", "total", budget))
+    answers = storm(replicas, secret, body())
+    for answer in refusals(answers, "insufficient_quota"):
+        assert answer.headers["x-should-retry"] == "false"
+        assert "retry-after" not in answer.headers
+        assert answer.json()["gateway"]["used"] + answer.json()["gateway"]["held"] <= budget
+    rows = served(replicas[0], project, answers)
+    assert len(rows) >= 10  # ten full claims fitted from the beginning
+    while (answer := replicas[len(rows) % 3].chat(body(), secret)).status_code == 200:
+        rows.append(replicas[0].row(answer.headers["x-request-id"]))
+    limit = own_limits(replicas[1], secret)["money"]
+    assert (limit["used"], limit["held"]) == (sum(row["cost_nano"] for row in rows), 0)
+    assert budget - limit["used"] < 4 * prompt * INPUT_NANO + 2 * LEAST_TOKENS * OUTPUT_NANO
+    assert limit["used"] <= budget
+
+
+def test_storm_on_requests_per_minute_admits_exactly_the_limit(replicas: list[GatewayProcess]) -> None:
+    project, secret = limited_key(replicas[0], ("requests", "minute", 20))
+    answers = storm(replicas, secret, body())
+    assert len(served(replicas[0], project, answers)) == 20
+    for answer in refusals(answers, "rate_limit_exceeded"):
+        assert answer.json()["error"]["type"] == "requests"
+        assert 0 < int(answer.headers["retry-after-ms"]) <= 61_000
+        assert answer.headers["x-ratelimit-remaining-requests"] == "0"
+    remaining = [int(answer.headers["x-ratelimit-remaining-requests"]) for answer in answers if answer.is_success]
+    assert sorted(remaining) == list(range(20))  # every admission saw the one before it, on whatever replica
+    assert {answer.headers["x-ratelimit-limit-requests"] for answer in answers} == {"20"}
+
+
+def test_storm_on_tokens_per_minute_stays_below_the_limit(replicas: list[GatewayProcess]) -> None:
+    limit = 8_000
+    project, secret = limited_key(replicas[0], ("tokens", "minute", limit))
+    answers = storm(replicas, secret, body())
+    rows = served(replicas[0], project, answers)
+    spent = sum(row["prompt_tokens"] + row["completion_tokens"] for row in rows)
+    assert limit / 2 < spent <= limit
+    for answer in refusals(answers, "rate_limit_exceeded"):
+        assert answer.json()["error"]["type"] == "tokens"
+        figures = answer.json()["gateway"]
+        assert figures["used"] + figures["held"] <= limit
+    found = own_limits(replicas[2], secret)["tokens"]
+    assert (found["used"], found["held"]) == (spent, 0)
+
+
+def test_storm_on_concurrency_never_runs_more_at_once(replicas: list[GatewayProcess], upstream: Simulator) -> None:
+    project, secret = limited_key(replicas[0], ("concurrency", "now", 5))
+    upstream.record.clear()
+    answers = storm(replicas, secret, body("tokens=20 delay=0.1"), each=4)
+    assert upstream.record.peak_running == 5
+    for answer in refusals(answers, "rate_limit_exceeded"):
+        assert answer.headers["retry-after"] == "1"
+        assert answer.json()["gateway"]["held"] == 5
+    served(replicas[0], project, answers)
+    assert replicas[0].chat(body(), secret).status_code == 200  # all places are free again
+
+
+def test_one_client_with_one_place_is_never_in_its_own_way(replicas: list[GatewayProcess]) -> None:
+    _, secret = limited_key(replicas[0], ("concurrency", "now", 1))
+    assert [replicas[0].chat(body("tokens=5"), secret).status_code for _ in range(20)] == [200] * 20
+
+
+def test_request_larger_than_the_limit_is_told_not_to_come_again(replicas: list[GatewayProcess]) -> None:
+    _, secret = limited_key(replicas[0], ("tokens", "minute", 100))
+    answer = replicas[0].chat(body(), secret)
+    assert (answer.status_code, answer.headers["x-should-retry"]) == (429, "false")
+    assert answer.json()["error"]["message"].startswith("Request too large")
+
+
+@on_loop
+async def test_storms_leave_nothing_held(replicas: list[GatewayProcess], store: ThrowAwayStore) -> None:
+    layout = Layout()
+    opened = RedisStore(store.url, layout)
+    try:
+        books = await read_books(opened, layout)
+    finally:
+        await opened.close()
+    assert books.holds == set()
+    assert sum(sum(held.values()) for held in books.held.values()) == 0
