@@ -1,9 +1,10 @@
 """`gateway usage`: requests, tokens, money by day, project, key or model, from OpenAI's usage and costs reports."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated
 
 import msgspec
@@ -12,6 +13,8 @@ import typer
 from gateway.cli.connection import Connection, decode_all
 from gateway.cli.output import Column, Format, print_csv, print_json, print_table, show_day, show_dollars
 from gateway.cli.period import parse_since
+from gateway.cli.reprice import PricedRow
+from gateway.cli.reprice import reprice as reprice_rows
 from gateway.cli.session import all_projects, connect
 from gateway.cli.views import CostsBucket, CostsResult, Key, UsageBucket, UsageResult
 
@@ -64,6 +67,12 @@ _HEADINGS: dict[Dimension, tuple[str, ...]] = {
     Dimension.KEY: ("project", "api_key_id", "key"),
     Dimension.MODEL: ("model",),
 }
+_ROW_LABELS: dict[Dimension, Callable[[PricedRow], str]] = {
+    Dimension.DAY: lambda row: show_day(row.created),
+    Dimension.PROJECT: lambda row: row.project_id,
+    Dimension.KEY: lambda row: row.api_key_id,
+    Dimension.MODEL: lambda row: row.model,
+}
 _AMOUNTS = ("requests", "input_tokens", "output_tokens", "cost_usd")
 
 
@@ -73,10 +82,14 @@ def report_usage(
     since: Annotated[str, typer.Option(help="7d, 2w, or a day as 2026-11-01; whole days, UTC.")] = "7d",
     form: Annotated[Format, typer.Option("--format", help="How to print it.")] = Format.TABLE,
     as_json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,
+    reprice: Annotated[Path | None, typer.Option(help="What would it have cost by the prices in this file?")] = None,
 ) -> None:
     """Show requests, tokens and money."""
     start = parse_since(since)
     with connect(context) as connection:
+        if reprice is not None:
+            reprice_rows(connection, start, reprice, _ROW_LABELS[by], Format.JSON if as_json else form)
+            return
         lines = _read_lines(connection, by, start)
         named = _name_lines(connection, by, lines)
     _print_lines(by, named, Format.JSON if as_json else form)
