@@ -1,4 +1,4 @@
-"""Requests somebody might send: a valid one, with a few of its values replaced, dropped or added. Repeatable by seed."""
+"""Requests somebody might send: a valid one, with a few values replaced, dropped or added. Repeatable by seed."""
 
 import json
 from random import Random
