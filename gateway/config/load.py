@@ -13,7 +13,14 @@ from gateway.config.kinds import Value
 from gateway.config.models import CatalogBuild
 from gateway.config.problems import ConfigErrors
 from gateway.config.schema import ROOT
-from gateway.config.settings import ChatSettings, LedgerSettings, MetricsSettings, ServerSettings, Settings, StoreSettings
+from gateway.config.settings import (
+    ChatSettings,
+    LedgerSettings,
+    MetricsSettings,
+    ServerSettings,
+    Settings,
+    StoreSettings,
+)
 from gateway.config.upstream import upstream_settings
 
 

@@ -19,7 +19,14 @@ from gateway.config.kinds import (
     number,
     text,
 )
-from gateway.config.settings import ChatSettings, LedgerSettings, MetricsSettings, ServerSettings, StoreSettings, UpstreamSettings
+from gateway.config.settings import (
+    ChatSettings,
+    LedgerSettings,
+    MetricsSettings,
+    ServerSettings,
+    StoreSettings,
+    UpstreamSettings,
+)
 
 _SERVER: Final = ServerSettings()
 _UPSTREAM: Final = UpstreamSettings()

@@ -20,7 +20,14 @@ from gateway.config.schema import (
     described_keys,
     json_schema,
 )
-from gateway.config.settings import ChatSettings, LedgerSettings, MetricsSettings, ServerSettings, StoreSettings, UpstreamSettings
+from gateway.config.settings import (
+    ChatSettings,
+    LedgerSettings,
+    MetricsSettings,
+    ServerSettings,
+    StoreSettings,
+    UpstreamSettings,
+)
 from gateway.core.call import Sampling
 from gateway.core.catalog import Model, Route
 

@@ -197,7 +197,9 @@ upstream:
 
 
 @contextmanager
-def gateway(folder: Path, upstream: Simulator, store_url: str = "embedded", extra: str = "") -> Iterator[GatewayProcess]:
+def gateway(
+    folder: Path, upstream: Simulator, store_url: str = "embedded", extra: str = ""
+) -> Iterator[GatewayProcess]:
     """A running gateway, stopped at the end."""
     process = GatewayProcess(folder, upstream, store_url, extra)
     try:
