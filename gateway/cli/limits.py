@@ -1,6 +1,8 @@
-"""`gateway limits`: hard monthly budgets of the organisation and of projects, set, shown, removed."""
+"""`gateway limits`: hard budgets and rates of the organisation, of projects and of keys, set, shown, removed."""
 
-from decimal import Decimal, InvalidOperation
+from collections.abc import Callable
+from decimal import Decimal
+from functools import partial
 from typing import Annotated
 
 import msgspec
@@ -8,13 +10,16 @@ import typer
 
 from gateway.cli.connection import Connection
 from gateway.cli.failure import CommandFailed, ExitCode
+from gateway.cli.limit_kinds import budget_entry, change_limits, limits_path, print_limits, read_budget, read_limit
 from gateway.cli.output import Column, print_json, print_note, print_table, show_dollars
 from gateway.cli.session import AsJson, Yes, all_projects, confirm, connect, find_project
 from gateway.cli.views import SpendLimit
 
-app = typer.Typer(no_args_is_help=True, help="Hard budgets: what may be spent per calendar month (UTC).")
+app = typer.Typer(no_args_is_help=True, help="Hard limits: what may be spent, how fast, how much at once.")
 
 ProjectOption = Annotated[str | None, typer.Option(help="Id or name; else the whole organisation.")]
+
+KeyOption = Annotated[str | None, typer.Option(help="A key's id, as `gateway keys list` shows it.")]
 
 _COLUMNS = (
     Column("SCOPE"),
@@ -30,32 +35,67 @@ _CENTS_PER_DOLLAR = 100
 @app.command("set")
 def set_limit(
     context: typer.Context,
-    dollars: Annotated[str, typer.Option("--usd", help="Dollars per calendar month, e.g. 25 or 0.005.")],
+    dollars: Annotated[
+        str | None, typer.Option("--usd", help="Dollars per calendar month (25, 0.005), or 5/day, 9/week, 100/total.")
+    ] = None,
+    limits: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--limit", help="requests/minute=60, tokens/day=1000000, concurrency=4; =none removes. Repeatable."
+        ),
+    ] = None,
     project: ProjectOption = None,
+    key: KeyOption = None,
     as_json: AsJson = False,
 ) -> None:
-    """Set a hard budget. It holds from the next request on, at any concurrency."""
-    try:
-        amount = Decimal(dollars.removeprefix("$"))
-    except InvalidOperation as error:
-        raise typer.BadParameter(f"'{dollars}' is no amount of dollars", param_hint="--usd") from error
-    if not amount.is_finite():
-        raise typer.BadParameter(f"'{dollars}' is no amount of dollars", param_hint="--usd")
-    cents = msgspec.Raw(f"{amount * _CENTS_PER_DOLLAR:f}".encode())
-    body = {"threshold_amount": cents, "currency": "USD", "interval": "month"}
+    """Set hard limits. They hold from the next request on, at any concurrency."""
+    entries = [read_limit(each) for each in limits or ()]
+    budget = None if dollars is None else read_budget(dollars)
+    if budget is None and not entries:
+        raise typer.BadParameter("say what is limited", param_hint="--usd or --limit")
+    if budget is not None and (key is not None or budget[1] != "month"):
+        entries.append(budget_entry(*budget))
+        budget = None
     with connect(context) as connection:
-        scope, path = _scope(connection, project)
-        answer = connection.post(path, body)
+        shown: Callable[[bytes], None] = print_limits
+        if budget is not None:
+            scope, path = _scope(connection, project)
+            answer = _set_spend_limit(connection, path, budget[0])
+            shown = partial(_print_budget, scope)
+        if entries:  # what it answers has the budget in it
+            answer = change_limits(connection, limits_path(connection, project, key), entries)
+            shown = print_limits
     if as_json:
         print_json(msgspec.Raw(answer))
         return
+    shown(answer)
+
+
+def _set_spend_limit(connection: Connection, path: str, dollars: Decimal) -> bytes:
+    cents = msgspec.Raw(f"{dollars * _CENTS_PER_DOLLAR:f}".encode())
+    return connection.post(path, {"threshold_amount": cents, "currency": "USD", "interval": "month"})
+
+
+def _print_budget(scope: str, answer: bytes) -> None:
     print_table(_COLUMNS, [_row(scope, answer)])
 
 
 @app.command("show")
-def show_limits(context: typer.Context, project: ProjectOption = None, as_json: AsJson = False) -> None:
-    """Show the budgets: one project's, or all there are."""
+def show_limits(
+    context: typer.Context,
+    project: ProjectOption = None,
+    key: KeyOption = None,
+    every_kind: Annotated[
+        bool, typer.Option("--every-kind", help="All limits of this scope, not only budgets.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Show the monthly budgets: one project's, or all there are; of a key, or with --every-kind, all its limits."""
     with connect(context) as connection:
+        if every_kind or key is not None:
+            limits = connection.get(limits_path(connection, project, key))
+            print_json(msgspec.Raw(limits)) if as_json else print_limits(limits)
+            return
         paths = dict([_scope(connection, project)]) if project else _all_scopes(connection)
         found = {scope: answer for scope, path in paths.items() if (answer := _limit_at(connection, path))}
     if as_json:

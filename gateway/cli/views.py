@@ -56,6 +56,19 @@ class SpendLimit(msgspec.Struct):
     enforcement: Enforcement
 
 
+class KindLimit(msgspec.Struct):
+    """A limit of any kind, in the kind's unit."""
+
+    scope: str
+    kind: str
+    window: str
+    limit: int
+    used: int
+    held: int
+    remaining: int
+    resets_at: int | None
+
+
 class UsageResult(msgspec.Struct):
     """Tokens of one group."""
 

@@ -20,7 +20,8 @@ outside it: they are many, and written by plain idempotent commands.
 | gw:{o}:rowless           | hash   | id (expired row to be written) or id! (to be corrected to nothing) → msgpack |
 | gw:{o}:tombstones        | zset   | ids settled lately, score ms: a hold that comes after its settle is refused |
 | gw:{o}:applied           | hash   | spool uuid → last entry applied |
-| gw:{o}:spent:<scope>     | hash   | counters u:<kind>:<window> (used) and h:<kind>:<window> (held; of limited ones) |
+| gw:{o}:spent:<scope>     | hash   | counters u:<kind>:<window> (used) and h:<kind>:<window> (held; of limited ones); |
+|                          |        | r:<kind>:<window> → msgpack: the slots of a rolling limit (_books.lua) |
 | gw:{o}:use:h:<hour>      | hash   | roll-up of an hour (unix s of its start), field project|key|model |
 | gw:{o}:use:d:<day>       | hash   | roll-up of a UTC day (unix s of its start), field project|key|model |
 | gw:{o}:use:p:<day>       | hash   | roll-up of a UTC day by hour, field hour|project|model |

@@ -93,6 +93,37 @@ def test_limits_set_show_remove(command: Command, client: openai.OpenAI) -> None
     assert "No spend limit is set" in empty.stderr
 
 
+def test_limits_set_and_show_every_kind_of_a_key_and_a_project(command: Command, client: openai.OpenAI) -> None:
+    project = client.admin.organization.projects.create(name="team")
+    made = client.admin.organization.projects.service_accounts.create(project.id, name="bot")
+    assert made.api_key is not None
+    key = made.api_key.id
+    set_key = command(
+        "limits", "set", "--key", key, "--usd", "5", "--limit", "requests/minute=60", "--limit", "tokens/day=9"
+    )
+    assert set_key.returncode == 0, set_key.stderr
+    removed = command("limits", "set", "--key", key, "--project", "team", "--limit", "tokens/day=none")
+    assert [row[:5] for row in table(removed.stdout)[1:]] == [
+        ["key", "requests", "minute", "60", "0"],
+        ["key", "money", "month", "5.00", "0.00"],
+    ]
+    assert table(command("limits", "show", "--key", key).stdout) == table(removed.stdout)
+    both = command("limits", "set", "--project", "team", "--usd", "7", "--limit", "concurrency=4")
+    assert both.returncode == 0, both.stderr
+    shown = json.loads(command("limits", "show", "--project", "team", "--every-kind", "--json").stdout)["data"]
+    assert [(each["kind"], each["window"], each["limit"]) for each in shown] == [
+        ("money", "month", 7 * 10**9),
+        ("concurrency", "now", 4),
+    ]
+    assert command("limits", "set", "--usd", "1/total", "--json").returncode == 0
+    assert command("limits", "show", "--key", "key_nobody").returncode == 1
+
+
+@pytest.mark.parametrize("given", [[], ["--limit", "rpm"], ["--limit", "requests/minute=many"], ["--limit", "=5"]])
+def test_limits_set_without_a_limit_is_usage_error(command: Command, given: list[str]) -> None:
+    assert command("limits", "set", *given).returncode == 2
+
+
 @pytest.mark.parametrize("amount", ["ten", "", "NaN", "Infinity"])
 def test_limits_set_no_amount_is_usage_error(command: Command, amount: str) -> None:
     assert command("limits", "set", "--usd", amount).returncode == 2

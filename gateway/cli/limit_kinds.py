@@ -1,0 +1,97 @@
+"""Limits of every kind on the command line: how they are written, where they are set, and the table that shows them."""
+
+from collections.abc import Sequence
+from decimal import Decimal, InvalidOperation
+
+import msgspec
+import typer
+
+from gateway.cli.connection import Connection, decode_all
+from gateway.cli.failure import CommandFailed, ExitCode
+from gateway.cli.output import Column, print_table, show_dollars, show_moment
+from gateway.cli.session import all_projects, find_project
+from gateway.cli.views import Key, KindLimit
+
+LimitEntry = dict[str, str | int | None]
+
+_NANO_PER_DOLLAR = 10**9
+_COLUMNS = (
+    Column("SCOPE"),
+    Column("KIND"),
+    Column("WINDOW"),
+    Column("LIMIT", is_number=True),
+    Column("USED", is_number=True),
+    Column("HELD", is_number=True),
+    Column("LEFT", is_number=True),
+    Column("RESETS (UTC)"),
+)
+
+
+def read_limit(text: str) -> LimitEntry:
+    """`requests/minute=60`, `concurrency=4`, `tokens/day=none`. The gateway says what kinds and windows there are."""
+    name, equals, amount = text.partition("=")
+    kind, _, window = name.partition("/")
+    if not equals or not kind or not (amount.isdecimal() or amount == "none"):
+        raise typer.BadParameter(f"'{text}' is no limit; e.g. requests/minute=60", param_hint="--limit")
+    return {
+        "kind": kind,
+        "window": window or ("now" if kind == "concurrency" else None),
+        "limit": None if amount == "none" else int(amount),
+    }
+
+
+def read_budget(text: str) -> tuple[Decimal, str]:
+    """Dollars and window of `25`, `$25` or `5/day`; by itself it is per month."""
+    amount, _, window = text.partition("/")
+    try:
+        dollars = Decimal(amount.removeprefix("$"))
+    except InvalidOperation as error:
+        raise typer.BadParameter(f"'{text}' is no amount of dollars", param_hint="--usd") from error
+    if not dollars.is_finite():
+        raise typer.BadParameter(f"'{text}' is no amount of dollars", param_hint="--usd")
+    return dollars, window or "month"
+
+
+def budget_entry(dollars: Decimal, window: str) -> LimitEntry:
+    """A limit on money in nano-dollars."""
+    return {"kind": "money", "window": window, "limit": int(dollars * _NANO_PER_DOLLAR)}
+
+
+def limits_path(connection: Connection, project: str | None, key_id: str | None) -> str:
+    """Where the limits of a key, of a project or of the organisation lie. Raises CommandFailed."""
+    if key_id is None:
+        return "/organization/limits" if project is None else f"{_path(find_project(connection, project).id)}/limits"
+    for each in [find_project(connection, project)] if project else all_projects(connection):
+        keys = decode_all(connection.items(f"{_path(each.id)}/api_keys"), Key)
+        if any(key.id == key_id for key in keys):
+            return f"{_path(each.id)}/api_keys/{key_id}/limits"
+    raise CommandFailed(
+        f"There is no key '{key_id}'.", ExitCode.REFUSED, "`gateway keys list` shows all, with their ids."
+    )
+
+
+def change_limits(connection: Connection, path: str, entries: Sequence[LimitEntry]) -> bytes:
+    """Set and remove limits; the answer lists all there are now."""
+    return connection.post(path, {"limits": entries})
+
+
+def print_limits(answer: bytes) -> None:
+    """The limits of one scope as a table; money in dollars."""
+    print_table(_COLUMNS, [_row(limit) for limit in msgspec.json.decode(answer, type=_Limits).data])
+
+
+class _Limits(msgspec.Struct):
+    data: list[KindLimit]
+
+
+def _path(project_id: str) -> str:
+    return f"/organization/projects/{project_id}"
+
+
+def _row(limit: KindLimit) -> tuple[str, ...]:
+    is_money = limit.kind == "money"
+    amounts = [
+        show_dollars(Decimal(each) / _NANO_PER_DOLLAR) if is_money else str(each)
+        for each in (limit.limit, limit.used, limit.held, limit.remaining)
+    ]
+    return limit.scope, limit.kind, limit.window, *amounts, show_moment(limit.resets_at)
