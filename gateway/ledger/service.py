@@ -97,7 +97,7 @@ class StoreLedger:
             async with asyncio.timeout(HOLD_SECONDS):
                 created_ms = None if known is None else known.created_ms
                 outcome = await self._hold_once_recovered(request, created_ms)
-                if isinstance(outcome, Refused) and self._forwarder.pending:
+                if isinstance(outcome, Refused) and self._forwarder.pending and _may_be_freed(outcome):
                     # What has ended here and is on its way to the store may be all that is in the way.
                     await self._forward()
                     outcome = await self._hold_once_recovered(request, created_ms)
@@ -235,6 +235,11 @@ class StoreLedger:
             file = self._spool.unsynced_file()
             if file is not None:
                 await asyncio.to_thread(sync_file, file)
+
+
+def _may_be_freed(refused: Refused) -> bool:
+    """Whether only what requests hold is in the way, and may come back: a request that was admitted stays one."""
+    return refused.kind != "requests" and refused.used + refused.needed <= refused.limit
 
 
 def _report_end(task: asyncio.Task[None]) -> None:

@@ -29,6 +29,7 @@ from support.valkey import ThrowAwayStore, throw_away_store
 
 from gateway.core.errors import StoreAway
 from gateway.core.pricing import worst_cost
+from gateway.core.records import Limit
 from gateway.ledger.contract import Held, Refused
 from gateway.ledger.entries import Release, decode_entry
 from gateway.ledger.service import Fsync, StoreLedger
@@ -131,6 +132,27 @@ def test_maintain_expires_the_holds_of_a_dead_worker_and_adopts_its_spool(
             await alive.maintain(retention=-(10**9))
             assert len(os.listdir(tmp_path)) == 1
             assert await store.command("HLEN", layout.shared("applied")) == 0
+
+    asyncio.run(play())
+
+
+@pytest.mark.parametrize(
+    ("limit", "is_freed"), [(Limit("concurrency", 1, "now"), True), (Limit("requests", 1, "minute"), False)]
+)
+def test_hold_in_the_way_of_which_only_a_spooled_receipt_is_brings_it_first(
+    server: ThrowAwayStore, tmp_path: Path, limit: Limit, is_freed: bool
+) -> None:
+    async def play() -> None:
+        layout, identity = fresh_layout(), make_identity(limits=(limit,))
+        async with open_ledger(server.url, layout, tmp_path) as (store, ledger):
+            await write_identity(store, layout, identity)
+            request = make_request(identity, "r1")
+            held = await ledger.hold(request)
+            assert isinstance(held, Held)
+            assert isinstance(await ledger.hold(make_request(identity, "r2")), Refused)
+            ledger.settle(make_receipt(request, held.created_ms))
+            assert isinstance(await ledger.hold(make_request(identity, "r2")), Held) is is_freed
+            assert ledger.pending == (0 if is_freed else 1)
 
     asyncio.run(play())
 
