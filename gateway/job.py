@@ -125,7 +125,6 @@ class Job:
             choices=self.call.n,
             price=self.price,
             spent_nano=self.tally.cost_nano,
-            spent_tokens=self.tally.prompt_tokens + self.tally.completion_tokens,
             stream=self.call.stream,
             upstream=self.upstream,
             reason=self.candidate.reason,

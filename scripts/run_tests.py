@@ -19,6 +19,8 @@ BUILD = ROOT / "build"
 OPENAI2 = BUILD / "openai2"
 NODE = ROOT / "tests" / "e2e" / "node"
 REPORT = BUILD / "tests.xml"
+COVERAGE = BUILD / "coverage"
+PURE = ("core", "surfaces", "upstreams")  # what decides: every branch of it can be reached by a table
 CLOSING = re.compile(r"=* ?.*\b(passed|failed|error|no tests ran).* in [\d.]+s.*")
 
 PROGRAMS = {
@@ -41,6 +43,11 @@ def main() -> int:
     missing += prepare_openai2(environ)
     missing += prepare_node()
     status, closing = run_pytest(environ)
+    is_whole = not os.environ.get("PYTEST_ARGS")
+    shortcomings = check_coverage() if is_whole else []
+    for line in shortcomings:
+        print(line)
+    status = status or len(shortcomings)
     skipped, seconds = read_report()
     requires_all = os.environ.get("REQUIRE_ALL") == "1"
     print_seconds(seconds)
@@ -91,7 +98,10 @@ def run_pytest(environ: dict[str, str]) -> tuple[int, str]:
     """Run the suite, passing its output on; returns its status and its closing line."""
     REPORT.unlink(missing_ok=True)
     added = shlex.split(os.environ.get("PYTEST_ARGS", ""))
-    command = [sys.executable, "-m", "pytest", "-n", "2", "--dist", "loadfile", f"--junitxml={REPORT}", "-q", *added]
+    shutil.rmtree(COVERAGE, ignore_errors=True)
+    COVERAGE.mkdir()
+    pytest = ["pytest", "-n", "2", "--dist", "loadfile", f"--junitxml={REPORT}", "-q", "--cov=gateway", "--cov-report="]
+    command = [sys.executable, "-m", *pytest, *added]
     closing = ""
     with subprocess.Popen(command, cwd=ROOT, env=environ, stdout=subprocess.PIPE, text=True, errors="replace") as run:
         if run.stdout is None:
@@ -100,6 +110,21 @@ def run_pytest(environ: dict[str, str]) -> tuple[int, str]:
             print(line, end="", flush=True)
             closing = line.rstrip("\n") if CLOSING.fullmatch(line.rstrip("\n")) else closing
     return run.returncode, closing
+
+
+def check_coverage() -> list[str]:
+    """What is covered less than promised: the pure packages and all the rest, branches counted. Needs a whole run."""
+    pure = ",".join(f"gateway/{name}/*" for name in PURE)
+    coverage = [sys.executable, "-m", "coverage"]
+    subprocess.run([*coverage, "combine", "--quiet", COVERAGE], cwd=ROOT, check=False)
+    found: list[str] = []
+    for name, choice, least in (("pure packages", f"--include={pure}", 95), ("all others", f"--omit={pure}", 85)):
+        report = [*coverage, "report", choice, "--format=total"]
+        total = subprocess.run(report, cwd=ROOT, capture_output=True, text=True, check=False).stdout.strip()
+        print(f"branch coverage of the {name}: {total} %")
+        if not total.isdigit() or int(total) < least:
+            found.append(f"branch coverage of the {name} is {total or 'unknown'} %, {least} % are promised")
+    return found
 
 
 def read_report() -> tuple[Counter[str], Counter[str]]:

@@ -33,7 +33,6 @@ class HoldRequest:
     upstream: str = ""
     reason: str = ""
     spent_nano: int = 0  # already owed by earlier attempts of this request; claimed on top
-    spent_tokens: int = 0
 
 
 @dataclass(slots=True, frozen=True)

@@ -172,6 +172,7 @@ class Holds:
             rollup_name(project_id, key_id, request.model),
             _encode_carry(_carry(request)),
             standing.meters.rates,
+            request.spent_nano,
         ]
 
 

@@ -8,6 +8,7 @@
 --   tokens · 12 output tokens wanted, 13 at least, both per choice · 14, 15 nano-dollars per million input, output
 --   tokens · 16 meters (core/limits.py) · 17 roll-up name project|key|model · 18 carry: opaque, for an expired row ·
 --   19 rates: the rolling meters (core/limits.py), "" where there are none.
+--   20 nano-dollars earlier attempts of this request have cost: claimed on top.
 -- Answers: HELD now created granted standings · LATE now · WINDOW now created (meters are of another window) · STALE now
 --   and the data of organisation, project, key (nil = gone) · REVOKED now · OVER now (settled or expired: may not be
 --   taken again) · REFUSED now meter used held needed wait standings.
@@ -51,9 +52,10 @@ local price_in, price_out = tonumber(ARGV[14]), tonumber(ARGV[15])
 local in_nano, in_rest = math.floor(price_in / 1000000), price_in % 1000000
 local out_nano, out_rest = math.floor(price_out / 1000000), price_out % 1000000
 
+local spent = tonumber(ARGV[20])
 local function claims(output)
   local rest = math.ceil((prompt * in_rest + output * out_rest) / 1000000)
-  return {choices * (prompt * in_nano + output * out_nano + rest), choices * (prompt + output), 1, 1}
+  return {spent + choices * (prompt * in_nano + output * out_nano + rest), choices * (prompt + output), 1, 1}
 end
 
 -- Every meter's {kind, left, used, held, limit, slot ms, slots}, the last three of rolling ones only; and what is free

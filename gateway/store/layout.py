@@ -31,7 +31,7 @@ outside it: they are many, and written by plain idempotent commands.
 | gw:{o}:verification_lease | string | the worker that checks the books now; gone a minute after it died |
 | gw:{o}:repair_lease      | string | the repair under way |
 | gw:{o}:opening           | hash   | opening balance: sums of trimmed rows, field project|key|model |
-| gw:{o}:opening_state     | hash   | first, cut (unix s), pending (JSON of ids), version, rows: how far trimming has come |
+| gw:{o}:opening_state     | hash   | first, cut (unix s), pending (JSON of ids), version, rows: trimmed so far |
 | gw:row:<id>              | string | JSON of records of one request (core.receipt.Receipt) |
 | gw:rows                  | zset   | row id, score created_ms |
 | gw:rows:p:<project>      | zset   | the same, of one project |

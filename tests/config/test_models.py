@@ -208,17 +208,11 @@ def test_given_short_name_in_two_ids_stands_for_neither() -> None:
         ),
         (
             "routes:\n  auto:\n    weights: {cost: 1}",
-            [
-                "line 3: routes.auto.weights: weights are of models under `weighted`, "
-                "of cost and speed under `balanced`"
-            ],
+            ["line 3: routes.auto.weights: weights are of models under `weighted`, of cost and speed under `balanced`"],
         ),
         (
             "routes:\n  auto:\n    policy: balanced\n    weights: {cost: 1, sped: 2}",
-            [
-                "line 4: routes.auto.weights: weights are of models under `weighted`, "
-                "of cost and speed under `balanced`"
-            ],
+            ["line 4: routes.auto.weights: weights are of models under `weighted`, of cost and speed under `balanced`"],
         ),
         (
             "routes:\n  auto:\n    policy: weighted\n    weights: {lama: 1}",

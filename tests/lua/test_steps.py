@@ -1,6 +1,7 @@
 """The accounting steps on a real server, state by state: what is taken, returned, booked, refused."""
 
 import asyncio
+import dataclasses
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -105,6 +106,18 @@ def test_hold_restated_beyond_the_budget_is_refused_and_nothing_changes(server: 
     run(server, scenario, FULL + 10)
 
 
+def test_hold_restated_after_a_billed_attempt_claims_what_that_has_cost_on_top(server: ThrowAwayStore) -> None:
+    async def scenario(world: World) -> None:
+        await take(world)
+        again = dataclasses.replace(make_request(world.identity, "r1"), spent_nano=FULL)
+        assert await world.holds.take(again, NOW_MS) == Held(NOW_MS, 200)
+        assert await held_money(world) == 2 * FULL
+        too_much = dataclasses.replace(again, spent_nano=2 * FULL)
+        assert isinstance(await world.holds.take(too_much, NOW_MS), Refused)
+
+    run(server, scenario, 2 * FULL)
+
+
 @pytest.mark.parametrize(
     ("budget", "granted"),
     [(FULL, 200), (FULL - 1, None), (LEAST, 50), (LEAST - 1, 0), (0, 0)],
@@ -199,7 +212,7 @@ def test_hold_on_an_emptied_store_is_away_and_revokes_nobody(server: ThrowAwaySt
 def test_hold_that_reaches_the_store_late_takes_nothing(server: ThrowAwayStore) -> None:
     async def scenario(world: World) -> None:
         standing_arguments: list[Any] = [  # raw step arguments
-            "r1", NOW_MS, NOW_MS - 1, 30_000, "", 1, 1, 1, "", 1, 100, 200, 50, 1, 1, b"", "p|k|m", b"", b"",
+            "r1", NOW_MS, NOW_MS - 1, 30_000, "", 1, 1, 1, "", 1, 100, 200, 50, 1, 1, b"", "p|k|m", b"", b"", 0,
         ]  # fmt: skip
         reply = await world.store.script("hold", world.places.hold(world.identity), standing_arguments)
         assert reply == [b"LATE", NOW_MS]
