@@ -215,7 +215,7 @@ class Dispatch:
         )
         job.first_byte = time.monotonic()
         self._settle(job, END_REASONS[choices[0].finish_reason], 200)
-        cost = f"{job.tally.cost_nano / 1e9:.9f}".encode()
+        cost = b"%d.%09d" % divmod(job.tally.cost_nano, 1_000_000_000)
         headers = [JSON_TYPE, (b"x-gateway-cost-usd", cost), *request.headers(time.monotonic())]
         await request.exchange.respond(200, headers, body)
 

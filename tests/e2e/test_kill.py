@@ -1,8 +1,6 @@
 """SIGKILL for everything, right after the client saw its last byte: after the restart the row is there, once."""
 
 import json
-import os
-import signal
 import socket
 import time
 from collections.abc import Iterator
@@ -10,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.gateway import GatewayProcess, simulator
+from support.gateway import GatewayProcess, kill_all, simulator
 from support.valkey import ThrowAwayStore
 
 from gateway.simulator import Simulator
@@ -37,8 +35,7 @@ def chat_and_kill(product: GatewayProcess, store: ThrowAwayStore | None, stream:
         seen = b""
         while (b"[DONE]" if stream else b'"service_tier"') not in seen:
             seen += connection.recv(65536)
-        for pid in victims:
-            os.kill(pid, signal.SIGKILL)
+        kill_all(victims)
         if store is not None:
             store.kill()
     assert product.process is not None
@@ -102,8 +99,7 @@ def test_kill_of_a_worker_mid_stream_leaves_an_estimated_row_within_its_hold(
             seen = b""
             while seen.count(b"data: ") < 4:
                 seen += connection.recv(65536)
-            for pid in workers:
-                os.kill(pid, signal.SIGKILL)
+            kill_all(workers)
         request_id = seen.partition(b"x-request-id: ")[2].split(b"\r\n")[0].decode()
         row = product.row(request_id, seconds=60)
         assert (row["end_reason"], row["usage_source"]) == ("expired", "estimated")

@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -180,9 +180,7 @@ upstream:
     def kill(self) -> None:
         """SIGKILL for all of it at once."""
         assert self.process is not None
-        victims = self.pids()
-        for pid in victims:
-            os.kill(pid, signal.SIGKILL)
+        kill_all(self.pids())
         self.process.wait()
         self.process = None
 
@@ -194,6 +192,13 @@ upstream:
         status = self.process.wait(60)
         self.process = None
         return status
+
+
+def kill_all(pids: list[int]) -> None:
+    """SIGKILL for each; a worker may have left already because its parent is gone."""
+    for pid in pids:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
 
 
 @contextmanager
