@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
 from playwright.sync_api import Locator, expect
 from support.command_line import run_gateway
@@ -304,6 +305,8 @@ def test_store_that_is_away_is_said_and_can_be_tried_again(
         finally:
             store.thaw()
         expect(window.page.get_by_role("alert")).to_have_count(6)
+        while httpx2.get(f"{product.origin}/readyz", trust_env=False).status_code != 200:
+            window.page.wait_for_timeout(50)  # until the gateway has its store again
         for _ in range(6):
             window.page.get_by_role("button", name="Try again").first.click()
             expect(window.page.locator("section[aria-busy=true]")).to_have_count(0)
