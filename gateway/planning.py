@@ -13,9 +13,7 @@ from gateway.core.eligibility import Facts
 from gateway.core.routing import Plan, plan
 from gateway.core.templates import count_prompts, texts_to_count
 from gateway.fleet.knowledge import Knowledge
-from gateway.tokenizer import Tokenizer
-
-_THREAD_CHARS = 64_000  # a prompt this long takes ~2 ms to count
+from gateway.tokenizer import THREAD_CHARS, Tokenizer
 
 
 class Planning:
@@ -38,7 +36,7 @@ class Planning:
         texts = texts_to_count(call)
         sizes = [len(text) for text in texts]
         chars = sum(sizes)
-        if chars < _THREAD_CHARS:
+        if chars < THREAD_CHARS:
             prompts = count_prompts(call, texts, self._tokenizer.count)
         else:
             prompts = await asyncio.to_thread(count_prompts, call, texts, self._tokenizer.count)

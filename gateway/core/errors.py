@@ -22,7 +22,6 @@ GatewayError
 │   └── UpstreamFailed       502  it broke, or answered what nobody can read
 └── ServiceError             ours
     ├── StoreAway            503  the accounting store cannot be reached, so nothing may be spent
-    ├── ShuttingDown         503
     └── InternalError        500
 
 Status, type and code sit on the class and follow OpenAI's published errors; a call may name a more special code.
@@ -220,13 +219,6 @@ class StoreAway(ServiceError):
 
     type = "service_unavailable_error"
     default_code = "store_unavailable"
-
-
-class ShuttingDown(ServiceError):
-    """The gateway is going down; another replica answers."""
-
-    type = "service_unavailable_error"
-    default_code = "server_is_overloaded"
 
 
 class InternalError(ServiceError):
