@@ -3,7 +3,14 @@
 Each record carries a version; the hold step compares versions, so a cached record is never trusted for permission.
 """
 
+from functools import cached_property
+from typing import Literal
+
 import msgspec
+
+OnDisconnect = Literal["cancel", "drain"]
+OnStoreDown = Literal["deny", "allow"]
+OnRevoke = Literal["cut", "finish"]
 
 
 class SpendLimit(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -25,6 +32,36 @@ class Limit(msgspec.Struct, frozen=True, omit_defaults=True):
     window: str
 
 
+class Rules(msgspec.Struct, frozen=True, omit_defaults=True):
+    """How requests of a project or key are treated. None leaves it to the project, there to the default.
+
+    `allowed_models` are the ids of the models that may serve, `allowed_routes` the names of the routes that may be
+    asked for (a model's own id is no route); None allows all. A key's lists narrow its project's.
+    """
+
+    allowed_models: tuple[str, ...] | None = None
+    allowed_routes: tuple[str, ...] | None = None
+    default_route: str | None = None
+    on_disconnect: OnDisconnect | None = None  # default: cancel
+    drain_tokens: int | None = None  # a drain reads on for at most so many tokens …
+    drain_seconds: int | None = None  # … and so long
+    on_store_down: OnStoreDown | None = None  # default: deny
+    on_revoke: OnRevoke | None = None  # running streams; default: cut
+    log_content: bool | None = None  # prompts and answers go to the log; default: never
+    tags: dict[str, str] = {}  # written into every row
+
+    def within(self, outer: "Rules") -> "Rules":
+        """These rules where they say something, else those of the larger scope; allow-lists and tags are combined."""
+        inner = {name: getattr(self, name) for name in self.__struct_fields__}
+        outers = {name: getattr(outer, name) for name in self.__struct_fields__}
+        merged = {name: outers[name] if value is None else value for name, value in inner.items()}
+        for name in ("allowed_models", "allowed_routes"):
+            if inner[name] is not None and outers[name] is not None:
+                merged[name] = tuple(entry for entry in inner[name] if entry in outers[name])
+        merged["tags"] = {**outer.tags, **self.tags}
+        return Rules(**merged)
+
+
 class Organization(msgspec.Struct, frozen=True, omit_defaults=True):
     """The whole gateway."""
 
@@ -44,6 +81,7 @@ class Project(msgspec.Struct, frozen=True, omit_defaults=True):
     archived_at: int | None = None
     spend_limit: SpendLimit | None = None
     limits: tuple[Limit, ...] = ()
+    rules: Rules = Rules()
 
 
 class Key(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -60,15 +98,21 @@ class Key(msgspec.Struct, frozen=True, omit_defaults=True):
     revoked_at: int | None = None
     disabled: bool = False
     limits: tuple[Limit, ...] = ()
+    rules: Rules = Rules()
 
 
-class Identity(msgspec.Struct, frozen=True):
+class Identity(msgspec.Struct, frozen=True, dict=True):
     """What a bearer token stands for."""
 
     organization: Organization
     project: Project
     key: Key
     key_hash: str  # SHA-256 of the secret, hex: the store's name for the key
+
+    @cached_property
+    def rules(self) -> Rules:
+        """What applies to the key's requests."""
+        return self.key.rules.within(self.project.rules)
 
     def is_valid(self, moment: float) -> bool:
         """Whether key and project may still be used at `moment` (unix seconds)."""

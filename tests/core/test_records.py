@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.core.records import Identity, Key, Limit, Organization, Project, SpendLimit
+from gateway.core.records import Identity, Key, Limit, Organization, Project, Rules, SpendLimit
 
 ORGANIZATION = Organization("org_1", 1, SpendLimit(5_000_000_000), (Limit("requests", 60, "minute"),))
 PROJECT = Project("proj_1", 2, "P", 1)
@@ -42,3 +42,21 @@ def test_records_unknown_members_of_a_later_version_are_passed_over() -> None:
 
 def test_records_limits_survive_the_store() -> None:
     assert msgspec.json.decode(msgspec.json.encode(ORGANIZATION), type=Organization) == ORGANIZATION
+
+
+@pytest.mark.parametrize(
+    ("key", "project", "expected"),
+    [
+        (Rules(), Rules(), Rules()),
+        (Rules(), Rules(on_disconnect="drain", drain_seconds=5), Rules(on_disconnect="drain", drain_seconds=5)),
+        (Rules(on_store_down="deny"), Rules(on_store_down="allow"), Rules(on_store_down="deny")),
+        (Rules(allowed_models=("a", "b")), Rules(), Rules(allowed_models=("a", "b"))),
+        (Rules(allowed_models=("a", "b")), Rules(allowed_models=("b", "c")), Rules(allowed_models=("b",))),
+        (Rules(allowed_routes=("auto",)), Rules(allowed_routes=("fast",)), Rules(allowed_routes=())),
+        (Rules(log_content=False), Rules(log_content=True), Rules(log_content=False)),
+        (Rules(tags={"team": "k"}), Rules(tags={"team": "p", "cost": "1"}), Rules(tags={"team": "k", "cost": "1"})),
+    ],
+)
+def test_rules_of_a_key_come_before_those_of_its_project(key: Rules, project: Rules, expected: Rules) -> None:
+    identity = Identity(ORGANIZATION, REPLACE(PROJECT, rules=project), REPLACE(KEY, rules=key), "hash")
+    assert identity.rules == expected
