@@ -21,6 +21,7 @@ from gateway.client.contract import Client
 from gateway.client.select import create_client
 from gateway.config.settings import Settings
 from gateway.core.errors import StoreAway
+from gateway.core.neurons import NANO
 from gateway.cors import CrossOrigin, is_preflight
 from gateway.dashboard.routes import Doorkeeper
 from gateway.dashboard.sessions import Sessions
@@ -32,6 +33,7 @@ from gateway.keys import Keyring, ensure_organization
 from gateway.ledger.audit.auditor import Auditor
 from gateway.ledger.audit.trimming import Retention, Trimmer
 from gateway.ledger.audit.verification import Verifier
+from gateway.ledger.burn import watch_burn
 from gateway.ledger.service import StoreLedger
 from gateway.metrics import Metrics
 from gateway.organization.service import admin_service
@@ -95,6 +97,7 @@ class Gateway:
         self._tasks = [opening, asyncio.create_task(self._report_forever())]
         self._tasks.append(asyncio.create_task(self._dispatch.heartbeat.run()))
         self._tasks.append(asyncio.create_task(self._audit_forever(opening)))
+        self._tasks.append(asyncio.create_task(self._watch_burn(opening)))
         await send({"type": "lifespan.startup.complete"})
         await receive()
         await self._close()
@@ -107,7 +110,7 @@ class Gateway:
         self._instance_file = settings.data_dir / "store-instance"
         self._store_trouble = "The accounting store has not been reached yet."
         self._store = RedisStore(worker.store_url, layout, instance=_read(self._instance_file))
-        self._ledger = StoreLedger(self._store, layout, settings.data_dir / "spool")
+        self._ledger = StoreLedger(self._store, layout, settings.data_dir / "spool", fsync=settings.spool.fsync)
         self._settings = settings
         self._client = create_client(settings.upstream)
         self._metrics = Metrics()
@@ -121,7 +124,7 @@ class Gateway:
         sessions = Sessions(self._store, layout, worker.admin_key)
         admin = admin_service(self._store, layout, worker.admin_key, sessions.find_viewer)
         doorkeeper = Doorkeeper(sessions, SignInRate(self._store, layout), admin.auth.recognizes)
-        admin = dataclasses.replace(admin, waiting=lambda: self._ledger.pending)
+        admin = dataclasses.replace(admin, waiting=lambda: self._ledger.pending, neuron_price=settings.neurons)
         self._auditor = Auditor(
             self._store,
             layout,
@@ -198,6 +201,15 @@ class Gateway:
     async def _audit_forever(self, opening: asyncio.Task[None]) -> None:
         await asyncio.wait([opening])
         await self._auditor.run()
+
+    async def _watch_burn(self, opening: asyncio.Task[None]) -> None:
+        price = self._settings.neurons
+        await asyncio.wait([opening])
+        await watch_burn(
+            self._store,
+            self._layout,
+            lambda burn: self._metrics.set_burn(burn.neurons_nano / NANO, price.free_per_day, price.usd_per_thousand),
+        )
 
     async def _report_forever(self) -> None:
         while True:

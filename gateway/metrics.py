@@ -55,7 +55,7 @@ class _Series:
 
 
 class _Books:
-    """What the continuous check of the ledger says."""
+    """What all workers know of the ledger: the continuous check, today's neurons beside the free ones."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self.drift = _latest(
@@ -65,6 +65,15 @@ class _Books:
             "gateway_ledger_verified_timestamp_seconds",
             "When the continuous check last went through all books without a finding (unix time; 0: not yet).",
             registry,
+        )
+        self.neurons_today = _latest(
+            "gateway_neurons_today", "Neurons used since midnight UTC, by the roll-ups.", registry
+        )
+        self.free_neurons = _latest(
+            "gateway_neurons_free_per_day", "Neurons the account has free per UTC day.", registry
+        )
+        self.neurons_price = _latest(
+            "gateway_neurons_usd_per_thousand", "What 1,000 neurons cost beyond the free ones, US dollars.", registry
         )
 
 
@@ -79,7 +88,7 @@ class Metrics:
         )
         self._tokens = Counter("gateway_tokens", "Tokens billed.", [*owner, "kind"], registry=registry)
         self._cost = Counter("gateway_cost_usd", "Cost in US dollars.", owner, registry=registry)
-        self._neurons = Counter("gateway_neurons", "Neurons, as the upstream reported them.", owner, registry=registry)
+        self._neurons = Counter("gateway_neurons", "Neurons, reported or computed.", owner, registry=registry)
         self._duration = _histogram(
             "gateway_request_duration_seconds", "From the request's arrival to its last byte.", registry
         )
@@ -153,6 +162,12 @@ class Metrics:
         """What the continuous check knows of the books; every worker says the same."""
         self._books.drift.set(drift)
         self._books.verified.set(verified_at)
+
+    def set_burn(self, neurons: float, free: int, usd_per_thousand: float) -> None:
+        """Neurons used today, those that are free, and what 1,000 more cost; every worker says the same."""
+        self._books.neurons_today.set(neurons)
+        self._books.free_neurons.set(free)
+        self._books.neurons_price.set(usd_per_thousand)
 
     def set_store_connected(self, is_connected: bool) -> None:
         self._store_up.set(1 if is_connected else 0)

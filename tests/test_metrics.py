@@ -68,6 +68,15 @@ def test_observe_counts_what_the_receipt_says() -> None:
     assert 'gateway_overhead_seconds_bucket{le="0.0005"} 2.0' in text
 
 
+def test_burn_is_told_with_its_allocation_and_its_price() -> None:
+    metrics = Metrics()
+    metrics.set_burn(1234.5, 10_000, 0.011)
+    text = told(metrics)
+    assert "gateway_neurons_today 1234.5" in text
+    assert "gateway_neurons_free_per_day 10000.0" in text
+    assert "gateway_neurons_usd_per_thousand 0.011" in text
+
+
 def test_observe_of_a_request_no_model_served_names_none() -> None:
     metrics = Metrics()
     metrics.observe(receipt(model="", status=502), 0.001)

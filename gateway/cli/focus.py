@@ -20,8 +20,8 @@ COLUMNS = (
     "InvoiceIssuerName", "ListCost", "PricingCategory", "PricingQuantity", "PricingUnit", "ProviderName",
     "PublisherName", "ResourceId", "ResourceName", "ResourceType", "ServiceCategory", "ServiceName",
     "ServiceSubcategory", "SubAccountId", "SubAccountName", "SubAccountType", "Tags", "x_ApiKeyId", "x_CachedTokens",
-    "x_EndReason", "x_InputTokens", "x_Neurons", "x_OutputTokens", "x_PriceSource", "x_RequestedModel", "x_RequestId",
-    "x_UsageSource",
+    "x_EndReason", "x_InputTokens", "x_Neurons", "x_NeuronsSource", "x_OutputTokens", "x_PriceSource",
+    "x_RequestedModel", "x_RequestId", "x_UsageSource",
 )  # fmt: skip
 
 _NANO = Decimal(10) ** -9
@@ -84,6 +84,7 @@ def _own_columns(row: LedgerRow) -> dict[str, str]:
         "x_EndReason": row.end_reason,
         "x_InputTokens": str(row.prompt_tokens),
         "x_Neurons": "" if row.neurons is None else f"{row.neurons:f}",
+        "x_NeuronsSource": row.neurons_source or "",
         "x_OutputTokens": str(row.completion_tokens),
         "x_PriceSource": row.price_source,
         "x_RequestedModel": row.requested_model,

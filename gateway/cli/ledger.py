@@ -83,7 +83,7 @@ def show_row(
         "served by": row.model,
         "tokens": f"{row.prompt_tokens} in, {row.completion_tokens} out ({row.usage_source})",
         "cost": f"{show_nano(row.cost_nano)} USD (price: {row.price_source})",
-        "neurons": "–" if row.neurons is None else f"{row.neurons:f}",
+        "neurons": "–" if row.neurons is None else f"{row.neurons:f} ({row.neurons_source})",
         "end": f"{row.end_reason}, status {row.status}",
         "time": f"{row.latency_ms} ms, first token after {'–' if row.ttft_ms is None else row.ttft_ms} ms",
     }

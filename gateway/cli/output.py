@@ -4,6 +4,7 @@ Results go to stdout, everything else to stderr, so that a pipe carries data onl
 """
 
 import csv
+import re
 import sys
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
@@ -17,6 +18,8 @@ from rich.table import Table
 from rich.text import Text
 
 NANO_PER_DOLLAR = 10**9
+
+_NUMBER: Final = re.compile(r"-?[0-9]+(\.[0-9]+)?")
 
 # Wide enough for every column where stdout is no terminal: a cut id is of no use to grep.
 _PIPE_WIDTH = 1000
@@ -127,4 +130,5 @@ def show_day(moment: int) -> str:
 
 def _unformula(cell: str) -> str:
     """A cell that a spreadsheet does not compute. Not for `@`, with which every model's id begins: data come first."""
-    return f"'{cell}" if cell.startswith(("=", "+", "-", "\t")) else cell
+    is_formula = cell.startswith(("=", "+", "-", "\t")) and not _NUMBER.fullmatch(cell)
+    return f"'{cell}" if is_formula else cell

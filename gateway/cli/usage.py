@@ -1,4 +1,7 @@
-"""`gateway usage`: requests, tokens, money by day, project, key or model, from OpenAI's usage and costs reports."""
+"""`gateway usage`: requests, tokens, money, neurons by day, project, key or model, from the usage and costs reports.
+
+Money stands there twice: by the price book, and by the neurons the account is metered in; their difference, too.
+"""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -11,12 +14,23 @@ import msgspec
 import typer
 
 from gateway.cli.connection import Connection, decode_all
-from gateway.cli.output import Column, Format, print_csv, print_json, print_table, show_day, show_dollars
-from gateway.cli.period import parse_since
+from gateway.cli.output import (
+    NANO_PER_DOLLAR,
+    Column,
+    Format,
+    print_csv,
+    print_json,
+    print_note,
+    print_table,
+    show_day,
+    show_dollars,
+    show_nano,
+)
+from gateway.cli.period import now, parse_since
 from gateway.cli.reprice import PricedRow
 from gateway.cli.reprice import reprice as reprice_rows
 from gateway.cli.session import all_projects, connect
-from gateway.cli.views import CostsBucket, CostsResult, Key, UsageBucket, UsageResult
+from gateway.cli.views import CostsBucket, CostsResult, Key, NeuronDay, UsageBucket, UsageResult
 
 
 class Dimension(StrEnum):
@@ -36,6 +50,12 @@ class Line:
     input_tokens: int = 0
     output_tokens: int = 0
     dollars: Decimal = Decimal(0)
+    neurons: Decimal = Decimal(0)
+    neuron_nano: int = 0  # what these neurons cost without any free ones
+
+    @property
+    def neuron_dollars(self) -> Decimal:
+        return Decimal(self.neuron_nano) / NANO_PER_DOLLAR
 
     def add(self, other: "Line") -> None:
         """Count another one in."""
@@ -43,6 +63,8 @@ class Line:
         self.input_tokens += other.input_tokens
         self.output_tokens += other.output_tokens
         self.dollars += other.dollars
+        self.neurons += other.neurons
+        self.neuron_nano += other.neuron_nano
 
 
 Label = tuple[str, ...]
@@ -73,7 +95,7 @@ _ROW_LABELS: dict[Dimension, Callable[[PricedRow], str]] = {
     Dimension.KEY: lambda row: row.api_key_id,
     Dimension.MODEL: lambda row: row.model,
 }
-_AMOUNTS = ("requests", "input_tokens", "output_tokens", "cost_usd")
+_AMOUNTS = ("requests", "input_tokens", "output_tokens", "cost_usd", "neurons", "neurons_usd", "difference_usd")
 
 
 def report_usage(
@@ -92,7 +114,17 @@ def report_usage(
             return
         lines = _read_lines(connection, by, start)
         named = _name_lines(connection, by, lines)
+        today = _read_today(connection)
     _print_lines(by, named, Format.JSON if as_json else form)
+    if today is not None:
+        print_note(
+            f"Today (UTC): {today.neurons:.0f} neurons of {today.free_neurons} free ones, "
+            f"{show_nano(today.billed_nano)} USD beyond them. neurons_usd counts none as free."
+        )
+
+
+def _read_today(connection: Connection) -> NeuronDay | None:
+    return next(iter(decode_all(connection.items("/organization/neurons", {"start_time": now()}), NeuronDay)), None)
 
 
 def _read_lines(connection: Connection, by: Dimension, start: int) -> Lines:
@@ -118,7 +150,13 @@ def _add(lines: Lines, label: Label, line: Line) -> None:
 
 
 def _usage_line(result: UsageResult) -> Line:
-    return Line(result.num_model_requests, result.input_tokens, result.output_tokens)
+    return Line(
+        result.num_model_requests,
+        result.input_tokens,
+        result.output_tokens,
+        neurons=result.neurons,
+        neuron_nano=result.neuron_cost_nano,
+    )
 
 
 def _usage_label(by: Dimension, day: int, result: UsageResult) -> Label:
@@ -173,9 +211,12 @@ def _total(lines: Iterable[Line]) -> Line:
 
 
 def _values(line: Line) -> tuple[int | msgspec.Raw, ...]:
-    dollars = msgspec.Raw(f"{line.dollars:f}".encode())  # a number, without passing through a binary fraction
-    return line.requests, line.input_tokens, line.output_tokens, dollars
+    amounts = (line.dollars, line.neurons, line.neuron_dollars, line.dollars - line.neuron_dollars)
+    exact = (msgspec.Raw(f"{amount:f}".encode()) for amount in amounts)  # without passing through a binary fraction
+    return line.requests, line.input_tokens, line.output_tokens, *exact
 
 
 def _cells(line: Line) -> tuple[str, ...]:
-    return str(line.requests), str(line.input_tokens), str(line.output_tokens), show_dollars(line.dollars)
+    counts = (str(line.requests), str(line.input_tokens), str(line.output_tokens))
+    billed, difference = line.neuron_dollars, line.dollars - line.neuron_dollars
+    return *counts, show_dollars(line.dollars), f"{line.neurons:.2f}", show_dollars(billed), show_dollars(difference)

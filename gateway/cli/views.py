@@ -75,6 +75,8 @@ class UsageResult(msgspec.Struct):
     input_tokens: int
     output_tokens: int
     num_model_requests: int
+    neurons: Decimal
+    neuron_cost_nano: int
     project_id: str | None = None
     api_key_id: str | None = None
     model: str | None = None
@@ -140,6 +142,7 @@ class Row(msgspec.Struct):
     latency_ms: int
     attempts: list[Attempt]
     neurons: Decimal | None = None
+    neurons_source: str | None = None
     ttft_ms: int | None = None
 
 
@@ -170,4 +173,14 @@ class LedgerRow(msgspec.Struct):
     attempts: list[dict[str, msgspec.Raw]]
     tags: dict[str, str]
     neurons: Decimal | None = None
+    neurons_source: str | None = None
     ttft_ms: int | None = None
+
+
+class NeuronDay(msgspec.Struct):
+    """Neurons of a day beside what the account has free, nano-dollars beside the price book's."""
+
+    start_time: int
+    neurons: Decimal
+    free_neurons: int
+    billed_nano: int

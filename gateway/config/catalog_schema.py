@@ -23,6 +23,8 @@ from gateway.core.policies import POLICIES
 _SHOWN_MODEL: Final = Model("", 0, ())
 _SHOWN_ROUTE: Final = Route("", ())
 
+MAX_NEURON_RATE: Final = 10_000_000  # $110 per million tokens; nano-neurons of any request stay exact in the store
+
 PARAMETERS: Final = (
     "temperature",
     "top_p",
@@ -90,8 +92,12 @@ MODEL: Final = Section(
             "Structured output: by the upstream's response_format, by instruction, or whichever works.",
             _SHOWN_MODEL.json_mode,
         ),
-        Key("neurons_in_per_mtok", integer(0, 10**12, may_be_null=True), "Neurons per million prompt tokens."),
-        Key("neurons_out_per_mtok", integer(0, 10**12, may_be_null=True), "Neurons per million completion tokens."),
+        Key("neurons_in_per_mtok", integer(0, MAX_NEURON_RATE, may_be_null=True), "Neurons per million prompt tokens."),
+        Key(
+            "neurons_out_per_mtok",
+            integer(0, MAX_NEURON_RATE, may_be_null=True),
+            "Neurons per million completion tokens.",
+        ),
         Key(
             "deprecated_on",
             day(may_be_null=True),

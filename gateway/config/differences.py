@@ -27,9 +27,11 @@ FIXED: Final = frozenset(
         "is_demo",
         "ledger",
         "metrics",
+        "neurons",
         "server.host",
         "server.port",
         "server.workers",
+        "spool",
         "store",
         "tokenizer_path",
     }

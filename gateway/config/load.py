@@ -19,9 +19,11 @@ from gateway.config.settings import (
     MetricsSettings,
     ServerSettings,
     Settings,
+    SpoolSettings,
     StoreSettings,
 )
 from gateway.config.upstream import upstream_settings
+from gateway.core.neurons import NeuronPrice
 
 
 @dataclass(slots=True, frozen=True)
@@ -73,6 +75,8 @@ def load_traced(
         store=store,
         chat=ChatSettings(**values.get("chat", {})),
         ledger=LedgerSettings(**values.get("ledger", {})),
+        spool=SpoolSettings(**values.get("spool", {})),
+        neurons=_neuron_price(values.get("neurons", {})),
         metrics=MetricsSettings(**values.get("metrics", {})),
         data_dir=data_dir / "demo" if demo else data_dir,
         admin_key=admin_key,
@@ -83,3 +87,8 @@ def load_traced(
     if reading.problems:
         raise ConfigErrors(reading.problems)
     return Loaded(settings, reading.lines, reading.variables)
+
+
+def _neuron_price(given: dict[str, Value]) -> NeuronPrice:
+    named = {"usd_per_thousand": "nano_per_thousand"}
+    return NeuronPrice(**{named.get(name, name): value for name, value in given.items()})

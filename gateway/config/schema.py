@@ -18,21 +18,25 @@ from gateway.config.kinds import (
     integer,
     number,
     text,
+    usd,
 )
 from gateway.config.settings import (
     ChatSettings,
     LedgerSettings,
     MetricsSettings,
     ServerSettings,
+    SpoolSettings,
     StoreSettings,
     UpstreamSettings,
 )
+from gateway.core.neurons import NeuronPrice
 
 _SERVER: Final = ServerSettings()
 _UPSTREAM: Final = UpstreamSettings()
 _STORE: Final = StoreSettings()
 _CHAT: Final = ChatSettings()
 _LEDGER: Final = LedgerSettings()
+_NEURONS: Final = NeuronPrice()
 
 MAX_SECONDS: Final = 86_400
 
@@ -188,6 +192,35 @@ LEDGER: Final = Section(
     )
 )
 
+SPOOL: Final = Section(
+    (
+        Key(
+            "fsync",
+            choice(("never", "interval", "always")),
+            "When receipts reach the disk itself: `never` leaves it to the system, `interval` is every second, "
+            "`always` before every answer. Only a power loss can tell the difference.",
+            SpoolSettings().fsync,
+        ),
+    )
+)
+
+NEURONS: Final = Section(
+    (
+        Key(
+            "free_per_day",
+            integer(0, 1_000_000_000),
+            "Neurons the account has free per UTC day.",
+            str(_NEURONS.free_per_day),
+        ),
+        Key(
+            "usd_per_thousand",
+            usd(),
+            "What 1,000 neurons cost beyond those, dollars.",
+            f"{_NEURONS.usd_per_thousand:g}",
+        ),
+    )
+)
+
 METRICS: Final = Section(
     (
         Key(
@@ -225,6 +258,8 @@ ROOT: Final = Section(
         ),
         Key("chat", CHAT, "Chat completions."),
         Key("ledger", LEDGER, "How long single requests stay readable; sums stay for good."),
+        Key("spool", SPOOL, "Receipts on disk."),
+        Key("neurons", NEURONS, "What the account pays for neurons, beside the price book."),
         Key("metrics", METRICS, "Prometheus."),
         Key("tokenizer", TOKENIZER, "Exact token counts."),
         *CATALOG_KEYS,

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Literal
 
 from gateway.core.catalog import Catalog
+from gateway.core.neurons import NeuronPrice
 
 
 @dataclass(slots=True, frozen=True)
@@ -64,6 +65,13 @@ class LedgerSettings:
 
 
 @dataclass(slots=True, frozen=True)
+class SpoolSettings:
+    """When receipts reach the disk itself: left to the system, every second, or before every answer."""
+
+    fsync: Literal["never", "interval", "always"] = "never"
+
+
+@dataclass(slots=True, frozen=True)
 class MetricsSettings:
     """Prometheus listener, `host:port`; empty switches it off."""
 
@@ -83,5 +91,7 @@ class Settings:
     catalog: Catalog
     chat: ChatSettings = field(default_factory=ChatSettings)
     ledger: LedgerSettings = field(default_factory=LedgerSettings)
+    spool: SpoolSettings = field(default_factory=SpoolSettings)
+    neurons: NeuronPrice = field(default_factory=NeuronPrice)
     tokenizer_path: Path | None = None
     is_demo: bool = False

@@ -5,11 +5,12 @@ from typing import Literal
 import msgspec
 
 UsageSource = Literal["reported", "counted", "estimated"]
+NeuronsSource = Literal["reported", "computed"]
 EndReason = Literal["stop", "length", "tool_calls", "client_gone", "cut", "failed", "expired"]
 
 
 class Attempt(msgspec.Struct, omit_defaults=True):
-    """One upstream call of a request. Times are milliseconds, `neurons_nano` is 10⁻⁹ neurons as reported."""
+    """One upstream call of a request. Times are milliseconds, `neurons_nano` is 10⁻⁹ neurons (core/neurons.py)."""
 
     model: str
     end: str  # an EndReason, or the FailureKind of an attempt that failed
@@ -17,6 +18,7 @@ class Attempt(msgspec.Struct, omit_defaults=True):
     completion_tokens: int = 0
     cached_tokens: int = 0
     neurons_nano: int | None = None
+    neurons_source: NeuronsSource = "reported"  # where there are any
     cost_nano: int = 0
     price_id: str = ""
     usage_source: UsageSource = "reported"
@@ -58,3 +60,4 @@ class Receipt(msgspec.Struct, omit_defaults=True):
     upstream: str
     attempts: list[Attempt]
     tags: dict[str, str] = {}
+    neurons_source: NeuronsSource = "reported"  # the weakest of the attempts that have neurons

@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 from gateway.core.answer import Failure, Usage
 from gateway.core.catalog import Price
 from gateway.core.eligibility import Candidate
+from gateway.core.neurons import NANO, neurons_of
 from gateway.core.pricing import cost_nano
-from gateway.core.receipt import Attempt, EndReason, Receipt, UsageSource
+from gateway.core.receipt import Attempt, EndReason, NeuronsSource, Receipt, UsageSource
 from gateway.core.records import Identity
 
-_NANO = 1_000_000_000
 _WEAKNESS: dict[UsageSource, int] = {"reported": 0, "counted": 1, "estimated": 2}
 
 
@@ -46,7 +46,8 @@ class Tally:
     completion_tokens: int = 0
     cached_tokens: int = 0
     cost_nano: int = 0
-    neurons_nano: int | None = None  # of the attempts that reported some
+    neurons_nano: int | None = None  # of the attempts that have some
+    neurons_source: NeuronsSource = "reported"
     source: UsageSource = "reported"  # the weakest of all attempts
 
     def answered(
@@ -55,13 +56,15 @@ class Tally:
         """Book an attempt that answered, wholly or in part."""
         usage = consumption.usage
         cost = cost_nano(price, usage.prompt_tokens, usage.completion_tokens, usage.cached_tokens)
-        neurons = None if usage.neurons is None else round(usage.neurons * _NANO)
+        neurons, neurons_source = neurons_of(candidate.model, usage)
         self.prompt_tokens += usage.prompt_tokens
         self.completion_tokens += usage.completion_tokens
         self.cached_tokens += usage.cached_tokens
         self.cost_nano += cost
         if neurons is not None:
             self.neurons_nano = (self.neurons_nano or 0) + neurons
+        if neurons_source == "computed":
+            self.neurons_source = neurons_source
         self.source = max(self.source, consumption.source, key=_WEAKNESS.__getitem__)
         self.attempts.append(
             Attempt(
@@ -71,6 +74,7 @@ class Tally:
                 completion_tokens=usage.completion_tokens,
                 cached_tokens=usage.cached_tokens,
                 neurons_nano=neurons,
+                neurons_source=neurons_source,
                 cost_nano=cost,
                 price_id=price.id,
                 usage_source=consumption.source,
@@ -94,7 +98,7 @@ class Tally:
 
     def usage(self) -> Usage:
         """Tokens over all attempts: what the client is told and what the row says are this one figure."""
-        neurons = None if self.neurons_nano is None else self.neurons_nano / _NANO
+        neurons = None if self.neurons_nano is None else self.neurons_nano / NANO
         return Usage(self.prompt_tokens, self.completion_tokens, self.cached_tokens, neurons)
 
 
@@ -154,4 +158,5 @@ def receipt(circumstances: Circumstances, tally: Tally, outcome: Outcome) -> Rec
         upstream=circumstances.upstream,
         attempts=tally.attempts,
         tags=dict(circumstances.tags),
+        neurons_source=tally.neurons_source,
     )

@@ -15,7 +15,7 @@ _LATEST_SECOND = 4_102_444_800  # 2100-01-01
 
 
 class AttemptObject(msgspec.Struct, kw_only=True):
-    """One upstream call. Times are milliseconds, `started_ms` since the request arrived; `neurons` as reported."""
+    """One upstream call. Times are milliseconds, `started_ms` since the request arrived."""
 
     model: str
     end: str
@@ -24,6 +24,7 @@ class AttemptObject(msgspec.Struct, kw_only=True):
     cached_tokens: int
     cost_nano: int
     neurons: msgspec.Raw | None
+    neurons_source: str | None
     usage_source: str
     price_id: str
     upstream_code: int | None
@@ -51,6 +52,7 @@ class RowObject(msgspec.Struct, kw_only=True):
     cached_tokens: int
     cost_nano: int
     neurons: msgspec.Raw | None
+    neurons_source: str | None
     usage_source: str
     price_source: str
     end_reason: str
@@ -119,6 +121,7 @@ def _row_object(row: Receipt) -> RowObject:
         cached_tokens=row.cached_tokens,
         cost_nano=row.cost_nano,
         neurons=_neurons(row.neurons_nano),
+        neurons_source=None if row.neurons_nano is None else row.neurons_source,
         usage_source=row.usage_source,
         price_source=row.price_source,
         end_reason=row.end_reason,
@@ -141,6 +144,7 @@ def _attempt_object(attempt: Attempt) -> AttemptObject:
         cached_tokens=attempt.cached_tokens,
         cost_nano=attempt.cost_nano,
         neurons=_neurons(attempt.neurons_nano),
+        neurons_source=None if attempt.neurons_nano is None else attempt.neurons_source,
         usage_source=attempt.usage_source,
         price_id=attempt.price_id,
         upstream_code=attempt.upstream_code,
@@ -151,5 +155,5 @@ def _attempt_object(attempt: Attempt) -> AttemptObject:
 
 
 def _neurons(nano: int | None) -> msgspec.Raw | None:
-    """Neurons as a JSON decimal, or null where the upstream did not report them."""
+    """Neurons as a JSON decimal, or null where nothing is known of them."""
     return None if nano is None else msgspec.Raw(decimal_text(nano, 9).encode())

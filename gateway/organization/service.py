@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
+from gateway.core.neurons import NeuronPrice
 from gateway.core.viewer import Viewer
 from gateway.ledger.audit.verification import Waiting
 from gateway.organization.authority import AdminAuth
@@ -24,6 +25,7 @@ class AdminService:
     credentials: Credentials
     find_viewer: FindViewer | None = None
     waiting: Waiting = int  # receipts that this worker's spool still has to bring to the store
+    neuron_price: NeuronPrice = NeuronPrice()
 
 
 def admin_service(store: Store, layout: Layout, admin_key: str, find_viewer: FindViewer | None = None) -> AdminService:

@@ -2,6 +2,7 @@
 
 import msgspec
 
+from gateway.core.neurons import NeuronPrice
 from gateway.ledger import rollups
 from gateway.organization.buckets import BucketQuestion, Report, read_question
 from gateway.organization.exchange import Question
@@ -23,7 +24,8 @@ _COSTS = Report(
 class UsageResult(msgspec.Struct, kw_only=True):
     """Tokens and requests of one group in one bucket. Text is all there is, so audio and images are zero.
 
-    The last three are ours: requests that ended `failed`, cost in nano-dollars, neurons as the upstream reported them.
+    The last four are ours: requests that ended `failed`, cost in nano-dollars, neurons (reported
+    by the upstream, else computed), and what these cost without any free ones.
     """
 
     object: str = "organization.usage.completions.result"
@@ -52,6 +54,7 @@ class UsageResult(msgspec.Struct, kw_only=True):
     num_failed_requests: int
     cost_nano: int
     neurons: msgspec.Raw
+    neuron_cost_nano: int
 
 
 class Amount(msgspec.Struct):
@@ -87,7 +90,8 @@ class Bucket(msgspec.Struct, kw_only=True):
 async def usage_completions(question: Question) -> Page[Bucket]:
     """GET /usage/completions"""
     asked, buckets = await _read(question, _USAGE)
-    return _page(asked, [_bucket(each, [_usage_result(use, asked) for use in each.results]) for each in buckets])
+    price = question.service.neuron_price
+    return _page(asked, [_bucket(each, [_usage_result(use, asked, price) for use in each.results]) for each in buckets])
 
 
 async def costs(question: Question) -> Page[Bucket]:
@@ -114,7 +118,7 @@ def _bucket(read: rollups.Bucket, results: list[UsageResult] | list[CostsResult]
     return Bucket(start_time=read.start, end_time=read.end, results=results)
 
 
-def _usage_result(use: rollups.Usage, asked: BucketQuestion) -> UsageResult:
+def _usage_result(use: rollups.Usage, asked: BucketQuestion, price: NeuronPrice) -> UsageResult:
     uncached = use.prompt_tokens - use.cached_tokens
     return UsageResult(
         input_tokens=use.prompt_tokens,
@@ -134,6 +138,7 @@ def _usage_result(use: rollups.Usage, asked: BucketQuestion) -> UsageResult:
         num_failed_requests=use.failed,
         cost_nano=use.cost_nano,
         neurons=msgspec.Raw(decimal_text(use.neurons_nano, 9).encode()),
+        neuron_cost_nano=price.gross_nano(use.neurons_nano),
     )
 
 

@@ -173,7 +173,23 @@ def test_usage_by_dimension_in_every_format(
     assert '"cost_usd": 0.000000968' in text
     assert {line["input_tokens"] for line in json.loads(text)} == {200}
     total = command("usage", "--by", by).stdout.splitlines()[-1].split()
-    assert total == ["TOTAL", "4", "400", "80", "0.120000968"]
+    assert total == ["TOTAL", "4", "400", "80", "0.120000968", "7.60", "0.0000836", "0.119917368"]
+
+
+def test_usage_by_day_has_the_neurons_cost_and_what_the_price_book_charges_less(
+    command: Command, used: dict[str, str]
+) -> None:
+    today = json.loads(command("usage", "--json").stdout)[-1]
+    assert (today["neurons"], today["neurons_usd"]) == (3.8, 0.0000418)
+    assert today["difference_usd"] == 0.059958684
+    printed = command("usage", "--format", "csv")
+    assert "Today (UTC): 4 neurons of 10000 free ones, 0.00 USD beyond them." in printed.stderr
+    two = next(
+        line
+        for line in csv.DictReader(io.StringIO(command("usage", "--by", "model", "--format", "csv").stdout))
+        if line["model"] == "m"
+    )
+    assert two["difference_usd"] == "-0.000040832"
 
 
 def test_usage_by_day_lists_idle_days_too(command: Command, used: dict[str, str]) -> None:

@@ -30,6 +30,19 @@ def test_tally_usage_sums_attempts_and_keeps_the_weakest_source() -> None:
     assert tally.source == "counted"
 
 
+def test_tally_neurons_are_computed_where_they_are_not_reported_and_say_so() -> None:
+    model = Model("m", 32_000, (PRICE,), neurons_in_per_mtok=13_778, neurons_out_per_mtok=26_128)
+    candidate = Candidate(model, 10, 100, 0, tell_cost)
+    tally = Tally()
+    tally.answered(candidate, PRICE, Consumption(Usage(10, 5, 0, 0.5), "reported"), "stop", TIMING)
+    assert (tally.neurons_nano, tally.neurons_source) == (500_000_000, "reported")
+    tally.answered(candidate, PRICE, Consumption(Usage(1000, 10), "counted"), "client_gone", TIMING)
+    computed = 1000 * 13_778_000 + 10 * 26_128_000
+    row = receipt(CIRCUMSTANCES, tally, Outcome("client_gone", 499, 30, 20))
+    assert (row.neurons_nano, row.neurons_source) == (500_000_000 + computed, "computed")
+    assert [entry.neurons_source for entry in row.attempts] == ["reported", "computed"]
+
+
 def test_tally_failed_attempt_costs_nothing_and_is_kept() -> None:
     tally = Tally()
     tally.failed(CANDIDATE, Failure("capacity", "busy", code=3040, request_id="u"), TIMING)

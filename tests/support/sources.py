@@ -35,7 +35,7 @@ _TEXT_SUFFIXES = {
     ".service",
 }
 _TEXT_SUFFIXES |= {".sh", ".svg", ".toml", ".txt", ".yaml", ".yml"}
-_NOT_OURS = {"node_modules", "__pycache__"}
+_NOT_OURS = {"node_modules", "__pycache__", ".git"}
 _FOLDERS = ("gateway", "tests", "docs", "deploy", "benchmarks", ".ci")
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef

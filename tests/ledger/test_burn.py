@@ -1,0 +1,45 @@
+"""Today's neurons, out of a real roll-up."""
+
+import asyncio
+import time
+
+from support.ledgers import World, make_receipt, make_request, open_world
+from support.valkey import ThrowAwayStore
+
+from gateway.ledger.burn import Burn, read_burn, watch_burn
+from gateway.ledger.entries import Settle
+
+DAY = 86_400
+
+
+async def settle_at(world: World, number: int, moment: int) -> int:
+    receipt = make_receipt(make_request(world.identity, f"r{number}"), moment * 1000)
+    assert await world.settle(number, Settle(receipt)) == ["OK", number]
+    return receipt.neurons_nano or 0
+
+
+def test_read_burn_counts_the_hours_of_today_only(server: ThrowAwayStore) -> None:
+    async def play() -> None:
+        async with open_world(server.url) as world:
+            today = int(time.time()) // DAY * DAY
+            await settle_at(world, 1, today - 1)
+            first = await settle_at(world, 2, today)
+            first += await settle_at(world, 3, today + 3599)
+            burn = await read_burn(world.store, world.layout)
+            assert burn.neurons_nano == first
+            assert burn.by_hour[0] == first
+            assert len(burn.by_hour) == burn.now % DAY // 3600 + 1
+
+    asyncio.run(play())
+
+
+def test_watch_burn_reports_until_it_is_cancelled(server: ThrowAwayStore) -> None:
+    async def play() -> None:
+        async with open_world(server.url) as world:
+            heard: asyncio.Queue[Burn] = asyncio.Queue()
+            watching = asyncio.create_task(watch_burn(world.store, world.layout, heard.put_nowait))
+            assert (await asyncio.wait_for(heard.get(), 10)).neurons_nano == 0
+            watching.cancel()
+            await asyncio.gather(watching, return_exceptions=True)
+
+    asyncio.run(play())
