@@ -19,6 +19,7 @@ from gateway.config.settings import Settings
 from gateway.core.affinity import session_affinity
 from gateway.core.answer import Completion, Event, Failure, Finish, Usage
 from gateway.core.call import Call
+from gateway.core.catalog import Catalog
 from gateway.core.contracts import Answer, Surface
 from gateway.core.errors import GatewayError, InternalError, InvalidKey, StoreAway, UpstreamFailed
 from gateway.core.patience import patience
@@ -112,8 +113,8 @@ class Dispatch:
         identity = await self._identify(exchange)
         body = await exchange.read_body(request.snapshot.server.max_body_bytes)
         exchange.watch(_current_task())
-        call = read_call(request.surface, body, request.snapshot.chat.max_choices)
-        plan = await self._planning.plan(call, identity.key.id, request.snapshot.catalog)
+        call = read_call(request.surface, body, request.snapshot.chat.max_choices, identity.access.default_route)
+        plan = await self._planning.plan(call, identity, request.snapshot.catalog)
         job = request.job = self._job(request, identity, call, plan)
         if call.stream:
             await self._relay(request, job, await self._open(request, job))
@@ -169,8 +170,13 @@ class Dispatch:
         number = 0
         while True:
             job.candidate = candidates[number]
+            granted = await self._hold(job, request.snapshot.catalog)
+            if job.plan.candidates is not candidates:  # the key may use something else than was believed
+                candidates, number = job.plan.candidates, 0
+                attempts = Attempts(len(candidates), job.plan.route.max_attempts, attempts.made)
+                continue
             self._knowledge.attempting(job.candidate.model.id)
-            outcome = await perform(job, await self._hold(job))
+            outcome = await perform(job, granted)
             attempts.made += 1
             if not isinstance(outcome, Failure):
                 self._knowledge.answered(job.candidate)
@@ -188,8 +194,11 @@ class Dispatch:
             if request.exchange.is_committed:
                 raise error_of(outcome, job.candidate.model, time.time())
 
-    async def _hold(self, job: Job) -> int:
-        """Claim the candidate's worst case, or restate the claim for it. Returns the max_tokens granted per choice."""
+    async def _hold(self, job: Job, catalog: Catalog) -> int:
+        """Claim the candidate's worst case, or restate the claim for it. Returns the max_tokens granted per choice.
+
+        Where the store knows other rules of the key than the plan was made by, there is another plan and no claim.
+        """
         job.price = job.candidate.model.price_at(time.time())
         for _ in range(2):
             held = await self._ledger.hold(job.claims())
@@ -203,8 +212,12 @@ class Dispatch:
             if not isinstance(held, Stale):
                 self._keyring.forget(job.identity.key_hash)
                 raise InvalidKey("This API key has been revoked.", code="invalid_api_key")
+            is_outdated = held.identity.access != job.identity.access
             job.identity = held.identity
             self._keyring.replace(held.identity)
+            if is_outdated:
+                job.plan = await self._planning.plan(job.call, job.identity, catalog)
+                return 0
         raise StoreAway("The records of this key keep changing; try again.", retry_after=1.0)
 
     async def _respond(self, request: Request, job: Job, choices: list[Completion]) -> None:

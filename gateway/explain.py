@@ -67,8 +67,8 @@ class Explain:
             raise InvalidKey(f"Incorrect API key provided: {redact(token)}.", code="invalid_api_key")
         settings = self._snapshot()
         body = await exchange.read_body(settings.server.max_body_bytes)
-        call = read_call(self._surface, body, settings.chat.max_choices)
-        plan = await self._planning.plan(call, identity.key.id, settings.catalog)
+        call = read_call(self._surface, body, settings.chat.max_choices, identity.access.default_route)
+        plan = await self._planning.plan(call, identity, settings.catalog)
         return explanation(call, plan, time.time())
 
 

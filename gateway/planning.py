@@ -10,6 +10,7 @@ from collections.abc import Callable
 from gateway.core.call import Call
 from gateway.core.catalog import Catalog
 from gateway.core.eligibility import Facts
+from gateway.core.records import Identity
 from gateway.core.routing import Plan, plan
 from gateway.core.templates import count_prompts, texts_to_count
 from gateway.fleet.knowledge import Knowledge
@@ -27,11 +28,11 @@ class Planning:
         self._clock = clock
         self._draw = draw
 
-    async def plan(self, call: Call, key_id: str, catalog: Catalog) -> Plan:
+    async def plan(self, call: Call, identity: Identity, catalog: Catalog) -> Plan:
         """Who will be tried for this call of this key, in order. Raises what `core.routing.plan` does."""
-        return plan(call, catalog, await self.facts(call, key_id))
+        return plan(call, catalog, await self.facts(call, identity))
 
-    async def facts(self, call: Call, key_id: str) -> Facts:
+    async def facts(self, call: Call, identity: Identity) -> Facts:
         """What is known about the call now."""
         texts = texts_to_count(call)
         sizes = [len(text) for text in texts]
@@ -42,5 +43,12 @@ class Planning:
             prompts = await asyncio.to_thread(count_prompts, call, texts, self._tokenizer.count)
         knowledge = self._knowledge
         return Facts(
-            self._clock(), prompts, chars, max(sizes), knowledge.learned(), knowledge.outputs(key_id), self._draw()
+            self._clock(),
+            prompts,
+            chars,
+            max(sizes),
+            knowledge.learned(),
+            knowledge.outputs(identity.key.id),
+            identity.access,
+            self._draw(),
         )

@@ -16,6 +16,7 @@ from starlette.routing import Mount, Route, Router
 from gateway.core.catalog import Catalog
 from gateway.core.eligibility import Learned
 from gateway.core.errors import GatewayError, InternalError, InvalidKey, MethodNotAllowed, NotFound
+from gateway.core.records import Identity
 from gateway.dashboard.routes import Doorkeeper
 from gateway.dashboard.routes import routes as dashboard_routes
 from gateway.keys import Keyring, redact
@@ -102,23 +103,25 @@ class Site:
         return 200, {"status": "ready", **notices}
 
     async def _models(self, scope: Scope) -> tuple[int, object]:
-        await self._authenticate(scope)
-        return 200, list_models(self.catalog, time.time(), self._learned())
+        identity = await self._authenticate(scope)
+        return 200, list_models(self.catalog, time.time(), self._learned(), identity.access)
 
     async def _model(self, scope: Scope) -> tuple[int, object]:
-        await self._authenticate(scope)
+        identity = await self._authenticate(scope)
         name = scope["path_params"]["id"]
-        found = find_model(self.catalog, name, time.time(), self._learned())
+        found = find_model(self.catalog, name, time.time(), self._learned(), identity.access)
         if found is None:
             raise NotFound(
                 f"The model `{name}` does not exist or you do not have access to it.", code="model_not_found"
             )
         return 200, found
 
-    async def _authenticate(self, scope: Scope) -> None:
+    async def _authenticate(self, scope: Scope) -> Identity:
         token = bearer_token(scope)
-        if await self._keyring.find_fresh(token) is None:
+        identity = await self._keyring.find_fresh(token)
+        if identity is None:
             raise InvalidKey(f"Incorrect API key provided: {redact(token)}.", code="invalid_api_key")
+        return identity
 
     async def _post_only(self, scope: Scope) -> tuple[int, object]:
         raise method_not_allowed(scope)

@@ -1,10 +1,13 @@
 """`/v1/models` in OpenAI's shape: every route and model once, the price in force, what is past its date."""
 
+from typing import Any
+
 import openai.types
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gateway.core.access import Access
 from gateway.core.catalog import Catalog, Model, Price, Route
 from gateway.core.eligibility import NOTHING_LEARNED, Learned
 from gateway.models import find_model, list_models
@@ -102,3 +105,32 @@ def test_find_model_window_is_the_learned_one() -> None:
 @given(st.text(max_size=30))
 def test_find_model_any_name_finds_what_the_catalogue_resolves(name: str) -> None:
     assert (find_model(CATALOG, name, 0) is None) is (CATALOG.resolve(name) is None)
+
+
+def listed_for(access: Access) -> dict[str, Any]:  # entries of the list, by id
+    data = list_models(CATALOG, 0, access=access)["data"]
+    assert isinstance(data, list)
+    return {entry["id"]: entry for entry in data}
+
+
+def test_list_models_shows_what_the_key_may_use() -> None:
+    found = listed_for(Access(models=frozenset({NEW.id})))
+    assert set(found) == {"auto", NEW.id}
+    assert found["auto"]["models"] == [NEW.id]
+    assert set(listed_for(Access(routes=frozenset({"tiny"})))) == {"small"}
+    assert listed_for(Access(models=frozenset())) == {}
+    assert find_model(CATALOG, OLD.id, 0, access=Access(models=frozenset({NEW.id}))) is None
+
+
+def test_list_models_marks_the_default_route() -> None:
+    found = listed_for(Access(default_route="gpt-4o-mini"))
+    assert [name for name, entry in found.items() if entry["is_default"]] == ["auto"]
+
+
+def test_find_model_route_tells_prices_capabilities_and_status_of_its_models() -> None:
+    found = find_model(CATALOG, "auto", 0, Learned(resting={NEW.id: 9.0}, windows={NEW.id: 24_000}))
+    assert found is not None
+    assert (found["capabilities"], found["status"], found["context_window"]) == (["stream", "tools"], "active", 24_000)
+    assert (found["price"]["input_per_mtok"], found["price"]["highest_input_per_mtok"]) == (0.045, 0.282)
+    tired = Learned(resting={NEW.id: 9.0, OLD.id: 9.0})
+    assert (find_model(CATALOG, "auto", 0, tired) or {})["status"] == "resting"

@@ -1,9 +1,9 @@
 """Which models can do a call at all: the same test for a first choice and for every fallback.
 
-A candidate has the window (by our count and by the upstream's own estimate), offers what the call needs, is within the
-route's price ceiling, and is neither retired nor resting after failures. Whoever is left out carries the reason. It
-puts nothing in order; that is the policies' business. Reasons are worded when somebody reads them: most plans are made
-and never looked at.
+A candidate is one that the key may use, has the window (by our count and by the upstream's own estimate), offers what
+the call needs, is within the route's price ceiling, and is neither retired nor resting after failures. Whoever is left
+out carries the reason. It puts nothing in order; that is the policies' business. Reasons are worded when somebody reads
+them: most plans are made and never looked at.
 """
 
 from collections.abc import Callable, Mapping
@@ -13,6 +13,7 @@ from typing import Final, Literal
 
 import msgspec
 
+from gateway.core.access import EVERYTHING, Access
 from gateway.core.answer import FailureKind
 from gateway.core.call import Call
 from gateway.core.catalog import Model, Price, Route, Template
@@ -79,6 +80,7 @@ class Facts(msgspec.Struct, frozen=True):
     longest_content_chars: int
     learned: Learned = NOTHING_LEARNED
     outputs: Mapping[str, int] = _NO_OUTPUTS  # by route: how many tokens this key's answers have had
+    access: Access = EVERYTHING  # what the key may use
     draw: float = 0.0  # a random number in [0, 1), for the policies that draw
 
 
@@ -115,9 +117,10 @@ class Candidate(msgspec.Struct):
         return self.model.window_tokens
 
 
-Obstacle = Literal["capability", "retired", "resting", "window", "price"]
+Obstacle = Literal["access", "capability", "retired", "resting", "window", "price"]
 
 _REASONS: Mapping[Obstacle, str] = {
+    "access": "is not allowed to this key",
     "capability": "does not offer {}",
     "retired": "retired by Cloudflare",
     "resting": "failed repeatedly; asked again in {:.0f} s",
@@ -144,6 +147,8 @@ def examine(
 ) -> Candidate | Excluded:
     """The model as a candidate of this route, or what is in the way. `tell` words the reason of a candidate."""
     learned, model_id = facts.learned, model.id
+    if not facts.access.may_serve(model):
+        return Excluded(model, "access")
     missing = _missing_capability(call, model)
     if missing:
         return Excluded(model, "capability", missing)

@@ -14,12 +14,14 @@ _NOT_JSON = (
 )
 
 
-def read_call(surface: Surface, body: bytes, max_choices: int) -> Call:
-    """The call of a body in the surface's dialect. Raises InvalidRequest."""
+def read_call(surface: Surface, body: bytes, max_choices: int, default_model: str | None = None) -> Call:
+    """The call of a body in the surface's dialect; `default_model` where it names none. Raises InvalidRequest."""
     try:
         document = _decode(body)
     except (msgspec.DecodeError, RecursionError) as error:
         raise InvalidRequest(_NOT_JSON) from error
+    if default_model is not None and type(document) is dict and not document.get("model"):
+        document["model"] = default_model
     call = surface.parse(document)
     if call.n > max_choices:
         raise InvalidRequest(

@@ -8,6 +8,8 @@ from typing import Literal
 
 import msgspec
 
+from gateway.core.access import Access
+
 OnDisconnect = Literal["cancel", "drain"]
 OnStoreDown = Literal["deny", "allow"]
 OnRevoke = Literal["cut", "finish"]
@@ -49,6 +51,7 @@ class Rules(msgspec.Struct, frozen=True, omit_defaults=True):
     on_revoke: OnRevoke | None = None  # running streams; default: cut
     log_content: bool | None = None  # prompts and answers go to the log; default: never
     tags: dict[str, str] = {}  # written into every row
+    queue_weight: float | None = None  # of a project: its share where requests wait for the account; default: 1
 
     def within(self, outer: "Rules") -> "Rules":
         """These rules where they say something, else those of the larger scope; allow-lists and tags are combined."""
@@ -113,6 +116,17 @@ class Identity(msgspec.Struct, frozen=True, dict=True):
     def rules(self) -> Rules:
         """What applies to the key's requests."""
         return self.key.rules.within(self.project.rules)
+
+    @cached_property
+    def access(self) -> Access:
+        """What the key may use."""
+        models, routes = self.rules.allowed_models, self.rules.allowed_routes
+        return Access(
+            None if models is None else frozenset(models),
+            None if routes is None else frozenset(routes),
+            self.project.id,
+            self.rules.default_route,
+        )
 
     def is_valid(self, moment: float) -> bool:
         """Whether key and project may still be used at `moment` (unix seconds)."""

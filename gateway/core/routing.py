@@ -11,7 +11,7 @@ from gateway.core.answer import Failure
 from gateway.core.call import Call
 from gateway.core.catalog import Catalog, Route
 from gateway.core.eligibility import CHARS_PER_TOKEN, Candidate, Excluded, Facts, Obstacle, examine
-from gateway.core.errors import ContextTooLong, GatewayError, InvalidRequest, NotFound, UpstreamOverloaded
+from gateway.core.errors import ContextTooLong, Forbidden, GatewayError, InvalidRequest, NotFound, UpstreamOverloaded
 from gateway.core.policies import POLICIES, tell_pinned
 from gateway.core.retry import error_of
 
@@ -28,9 +28,9 @@ class Plan:
 def plan(call: Call, catalog: Catalog, facts: Facts) -> Plan:
     """Order the route's eligible models.
 
-    Raises NotFound for a model nobody knows or that is retired, ContextTooLong where windows are in the way,
-    InvalidRequest where a needed capability or the price ceiling is, UpstreamOverloaded where all that could are
-    resting, and what stopped the account while that lasts.
+    Raises NotFound for a model nobody knows or that is retired, Forbidden for one the key may not use, ContextTooLong
+    where windows are in the way, InvalidRequest where a needed capability or the price ceiling is, UpstreamOverloaded
+    where all that could are resting, and what stopped the account while that lasts.
     """
     route = catalog.resolve(call.requested_model)
     if route is None:
@@ -38,6 +38,8 @@ def plan(call: Call, catalog: Catalog, facts: Facts) -> Plan:
             f"The model `{call.requested_model}` does not exist or you do not have access to it.",
             code="model_not_found",
         )
+    if not facts.access.may_ask_for(call.requested_model, route, catalog):
+        raise _forbidden(call, (), facts)
     policy = POLICIES[route.policy]
     candidates: list[Candidate] = []
     excluded: list[Excluded] = []
@@ -97,7 +99,9 @@ def _too_long(call: Call, windows: Sequence[Excluded], facts: Facts) -> GatewayE
         total = counted + call.max_tokens
         wanted = f"you requested {total} tokens ({counted} in the messages, {call.max_tokens} in the completion)"
         shorten = "messages or completion"
-    listed = "; ".join(f"{each.model.id}: {each.reason}" for each in windows)
+    listed = "; ".join(
+        f"{each.model.id}: {each.reason}, {facts.prompt_tokens[each.model.template]} counted" for each in windows
+    )
     return ContextTooLong(
         f"This model's maximum context length is {largest.detail} tokens. However, {wanted}. "
         f"Please reduce the length of the {shorten}. ({listed}; the upstream also refuses more than its own estimate "
@@ -130,10 +134,18 @@ def _unsupported(_: Call, unable: Sequence[Excluded], __: Facts) -> GatewayError
     )
 
 
+def _forbidden(call: Call, _: Sequence[Excluded], facts: Facts) -> GatewayError:
+    return Forbidden(
+        f"Project `{facts.access.project_id}` does not have access to model `{call.requested_model}`",
+        code="model_not_found",
+    )
+
+
 _REFUSALS: Mapping[Obstacle, Callable[[Call, Sequence[Excluded], Facts], GatewayError]] = {
     "resting": _resting,
     "window": _too_long,
     "price": _too_dear,
     "capability": _unsupported,
     "retired": _retired,
+    "access": _forbidden,
 }

@@ -26,3 +26,16 @@ def test_read_call_with_more_choices_than_allowed_is_refused() -> None:
     with pytest.raises(InvalidRequest) as caught:
         read_call(CHAT, BODY, max_choices=2)
     assert (caught.value.param, caught.value.code) == ("n", "integer_above_max_value")
+
+
+@pytest.mark.parametrize("model", ["", '"model": null, ', '"model": "", '])
+def test_read_call_without_a_model_asks_for_the_default(model: str) -> None:
+    body = b'{%b"messages": [{"role": "user", "content": "hi"}]}' % model.encode()
+    assert read_call(CHAT, body, 1, "auto").requested_model == "auto"
+    with pytest.raises(InvalidRequest) as caught:
+        read_call(CHAT, body, 1)
+    assert caught.value.message == "you must provide a model parameter"
+
+
+def test_read_call_with_a_model_keeps_it() -> None:
+    assert read_call(CHAT, BODY, 3, "other").requested_model == "auto"

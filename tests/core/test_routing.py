@@ -3,15 +3,18 @@
 from dataclasses import replace
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gateway.core.access import Access
 from gateway.core.call import Call, Message, ResponseFormat, Tool
-from gateway.core.catalog import Catalog, Model, Price, Route
+from gateway.core.catalog import Catalog, Model, Price, Route, Template
 from gateway.core.eligibility import Facts, Learned, Speed, Stop
 from gateway.core.errors import (
     ContextTooLong,
+    Forbidden,
     GatewayError,
     InvalidRequest,
     NotFound,
@@ -251,6 +254,38 @@ def test_plan_pinned_model_has_no_fallback_unless_its_route_lends_one() -> None:
     assert made.route.name == "b"
 
 
+def test_plan_of_a_key_keeps_to_its_models_and_falls_back_to_no_other() -> None:
+    entries = catalog(model("a", 1000, 1, 1), model("b", 1000))
+    narrow = msgspec.structs.replace(facts(), access=Access(models=frozenset({"b"})))
+    made = plan(CALL, entries, narrow)
+    assert [candidate.model.id for candidate in made.candidates] == ["b"]
+    assert made.excluded[0].reason == "is not allowed to this key"
+
+
+@pytest.mark.parametrize(
+    ("asked", "access"),
+    [
+        ("auto", Access(models=frozenset({"c"}), project_id="proj_1")),
+        ("a", Access(models=frozenset({"b"}), project_id="proj_1")),
+        ("a", Access(routes=frozenset({"auto"}), project_id="proj_1")),
+        ("auto", Access(routes=frozenset({"other"}), project_id="proj_1")),
+    ],
+)
+def test_plan_of_a_key_without_access_is_openais_refusal(asked: str, access: Access) -> None:
+    entries = catalog(model("a", 1000), model("b", 1000))
+    with pytest.raises(Forbidden) as caught:
+        plan(replace(CALL, requested_model=asked), entries, msgspec.structs.replace(facts(), access=access))
+    assert caught.value.message == f"Project `proj_1` does not have access to model `{asked}`"
+    assert (caught.value.status, caught.value.code) == (403, "model_not_found")
+
+
+def test_plan_of_a_key_whose_only_model_is_too_small_names_no_other() -> None:
+    entries = catalog(model("a", 100), model("b", 10_000))
+    with pytest.raises(ContextTooLong) as caught:
+        plan(CALL, entries, msgspec.structs.replace(facts(), access=Access(models=frozenset({"a"}))))
+    assert "(a: its window of 100 tokens is too small, 10 counted;" in caught.value.message
+
+
 windows = st.integers(1, 200_000)
 
 
@@ -317,6 +352,9 @@ calls = st.builds(
     tools=st.just(()) | st.just((Tool("f", "d", {}),)),
     raw=st.booleans(),
 )
+accesses = st.builds(
+    Access, models=st.none() | st.frozensets(names, min_size=1), routes=st.none() | st.frozensets(st.just("auto"))
+)
 learnings = st.builds(
     Learned,
     retired=st.frozensets(names),
@@ -333,18 +371,22 @@ learnings = st.builds(
     learned=learnings,
     prompt=st.integers(1, 30_000),
     chance=st.floats(0, 1, exclude_max=True),
+    access=accesses,
 )
 def test_plan_never_makes_an_ineligible_choice(
-    entries: Catalog, call: Call, learned: Learned, prompt: int, chance: float
+    entries: Catalog, call: Call, learned: Learned, prompt: int, chance: float, access: Access
 ) -> None:
-    known = Facts(1e9, {"llama3": prompt, "llama3.1": prompt}, 4 * prompt, 4 * prompt, learned, draw=chance)
+    counted: dict[Template, int] = {"llama3": prompt, "llama3.1": prompt}
+    known = Facts(1e9, counted, 4 * prompt, 4 * prompt, learned, access=access, draw=chance)
     try:
         made = plan(call, entries, known)
     except GatewayError:
         return
     assert len(made.candidates) + len(made.excluded) == len(made.route.models)
     ceiling = made.route.max_cost_nano
+    assert access.routes is None or call.requested_model in (access.routes | (access.models or frozenset()))
     for each in made.candidates:
+        assert access.models is None or each.model.id in access.models
         offered = each.model.capabilities
         assert not call.tools or "tools" in offered
         assert not call.stream or "stream" in offered

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx2
+import msgspec
 import uvicorn
 from support.ledgers import Books, assert_books_agree, read_books
 
@@ -23,6 +24,7 @@ from gateway.app import Gateway, create_app
 from gateway.config.load import load
 from gateway.core.contracts import Surface
 from gateway.core.receipt import Receipt
+from gateway.core.records import Project, Rules
 from gateway.ledger.service import StoreLedger
 from gateway.relay import Receive, Scope, Send
 from gateway.simulator import Simulator, SimulatorOptions, running
@@ -82,6 +84,13 @@ class RunningWorker:
         """Give the project a monthly budget."""
         body = {"threshold_amount": cents, "currency": "USD", "interval": "month"}
         await self.admin("POST", f"/projects/{self.project}/spend_limit", json=body)
+
+    async def set_rules(self, rules: Rules) -> None:
+        """Give the project these rules."""
+        name = self.layout.project(self.project)
+        record = msgspec.json.decode(await self.store.command("HGET", name, "data"), type=Project)
+        changed = msgspec.structs.replace(record, rules=rules, version=record.version + 1)
+        await self.store.command("HSET", name, "v", changed.version, "data", msgspec.json.encode(changed))
 
     async def request(self, method: str, path: str, **arguments: Any) -> httpx2.Response:  # what httpx2 takes
         """One request with the project's key."""
