@@ -105,7 +105,7 @@ def _plan(shape: Shape, policy: str, *, is_learned: bool = False) -> Plan:
         0,
         Learned(speeds=speeds),
         {"auto": shape.answer} if is_learned else {},
-        _DRAW,
+        draw=_DRAW,
     )
     return plan(Call("chat", "auto", (Message("user", ""),), max_tokens=shape.max_tokens), entries, facts)
 
