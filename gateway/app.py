@@ -36,7 +36,7 @@ from gateway.ledger.audit.verification import Verifier
 from gateway.ledger.burn import watch_burn
 from gateway.ledger.service import StoreLedger
 from gateway.metrics import Metrics
-from gateway.organization.service import admin_service
+from gateway.organization.service import AdminService, admin_service
 from gateway.planning import Planning
 from gateway.relay import Receive, Scope, Send
 from gateway.site import Site, refuse
@@ -122,9 +122,8 @@ class Gateway:
         collaborators = Collaborators(keyring, self._ledger, attempting, planning, knowledge, self._metrics)
         self._dispatch = Dispatch(settings, worker.upstream_name, collaborators)
         sessions = Sessions(self._store, layout, worker.admin_key)
-        admin = admin_service(self._store, layout, worker.admin_key, sessions.find_viewer)
+        admin = self._admin(sessions)
         doorkeeper = Doorkeeper(sessions, SignInRate(self._store, layout), admin.auth.recognizes)
-        admin = dataclasses.replace(admin, waiting=lambda: self._ledger.pending, neuron_price=settings.neurons)
         self._auditor = Auditor(
             self._store,
             layout,
@@ -142,6 +141,15 @@ class Gateway:
         explain = Explain(SURFACES["/v1/chat/completions"], planning, keyring, lambda: self._dispatch.snapshot)
         self._site.router.routes.append(Route("/v1/explain", explain))
         self._site.notice = worker.notice
+
+    def _admin(self, sessions: Sessions) -> AdminService:
+        admin_key = self._worker.admin_key
+        admin = admin_service(
+            self._store, self._layout, admin_key, lambda: self._settings.catalog, sessions.find_viewer
+        )
+        return dataclasses.replace(
+            admin, waiting=lambda: self._ledger.pending, neuron_price=self._worker.settings.neurons
+        )
 
     def _attempting(self, settings: Settings, client: Client) -> Attempting:
         upstream = UPSTREAMS["workers_ai"]

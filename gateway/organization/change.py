@@ -12,6 +12,9 @@ from gateway.store.contract import Store
 
 _encode = msgspec.json.Encoder().encode
 
+EventDetails = dict[str, str | int | None]
+"""What an entry of the audit stream says besides who, what and when."""
+
 
 @dataclass(slots=True, frozen=True)
 class Actor:

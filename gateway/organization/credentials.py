@@ -6,16 +6,15 @@ same moment cannot both succeed unseen. It speaks no HTTP.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 import msgspec
 
-from gateway.core.errors import NotFound
+from gateway.core.errors import Conflict, NotFound
 from gateway.core.records import Key, Project
 from gateway.keys import hash_secret, new_secret, redact
-from gateway.organization.change import Actor, Change
-from gateway.organization.limit_changes import LimitChange, changed_limits, changes_text
-from gateway.organization.registry import EventDetails, Registry, new_id, text
+from gateway.organization.change import Actor, Change, EventDetails
+from gateway.organization.record_changes import KeyChange
+from gateway.organization.registry import Registry, new_id, text
 
 
 class ServiceAccount(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -33,16 +32,6 @@ class IssuedKey(msgspec.Struct, frozen=True):
 
     key: Key
     secret: str
-
-
-@dataclass(slots=True, frozen=True)
-class KeyChange:
-    """What is to become of a key; None and no limits leave everything as it is."""
-
-    name: str | None = None
-    expires_in_seconds: int | None = None
-    disabled: bool | None = None
-    limits: tuple[LimitChange, ...] = ()
 
 
 _decode_key = msgspec.json.Decoder(Key).decode
@@ -111,21 +100,21 @@ class Credentials:
 
         await self._registry.perform(build)
 
-    async def issue_key(
-        self, project_id: str, account_id: str, name: str, expires_in_seconds: int | None, actor: Actor
-    ) -> IssuedKey:
-        """A new key of an account. Raises NotFound, Conflict."""
+    async def issue_key(self, project_id: str, account: ServiceAccount, given: KeyChange, actor: Actor) -> IssuedKey:
+        """A new key of an account, named like it unless told otherwise. Raises NotFound, Conflict, InvalidRequest."""
         secret = new_secret()
         created = await self._registry.now()
-        key = Key(
-            id=new_id("key_"),
-            version=1,
-            project_id=project_id,
-            name=name,
-            created=created,
-            redacted=redact(secret),
-            service_account_id=account_id,
-            expires_at=None if expires_in_seconds is None else created + expires_in_seconds,
+        account_id = account.id
+        key = given.applied(
+            Key(
+                id=new_id("key_"),
+                version=1,
+                project_id=project_id,
+                name=account.name,
+                created=created,
+                redacted=redact(secret),
+                service_account_id=account_id,
+            )
         )
 
         async def build() -> tuple[Change, IssuedKey]:
@@ -137,7 +126,8 @@ class Credentials:
             change.record(self._layout.key(key_hash), 1, text(key))
             change.write("HSET", self._layout.shared("key_hashes"), key.id, key_hash)
             change.write("ZADD", self._layout.shared("project_keys", project_id), created, key.id)
-            self._audit(change, actor, "api_key.created", key.id, {"project": project_id, "account": account_id})
+            told = {"project": project_id, "account": account_id, **given.details()}
+            self._audit(change, actor, "api_key.created", key.id, told)
             return change, IssuedKey(key, secret)
 
         return await self._registry.perform(build)
@@ -168,41 +158,62 @@ class Credentials:
             actor,
         )
 
-    async def change_key(self, project_id: str, key_id: str, change: KeyChange, actor: Actor) -> Key:
-        """Give a key another name, another end, other limits. Raises NotFound, Conflict."""
-        moment = await self._registry.now()
-        await self._registry.active_project(project_id)
-        seconds = change.expires_in_seconds
+    async def change_key(self, project_id: str, key_id: str, asked: KeyChange, actor: Actor) -> Key:
+        """Give a key another name, owner, end, other limits and rules. Raises NotFound, Conflict, InvalidRequest."""
 
-        def alter(key: Key) -> Key:
-            return msgspec.structs.replace(
-                key,
-                name=change.name or key.name,
-                expires_at=key.expires_at if seconds is None else moment + seconds,
-                disabled=key.disabled if change.disabled is None else change.disabled,
-                limits=changed_limits(key.limits, change.limits),
-            )
+        async def build() -> tuple[Change, Key]:
+            change = self._guarded_change(await self._registry.active_project(project_id))
+            key_hash, before = await self._living_key(project_id, key_id)
+            altered = asked.applied(before)
+            if asked.owner is not None:
+                account = await self._account_named(project_id, asked.owner)
+                altered = await self._hand_over(change, altered, account)
+            after = self._write_key(change, key_hash, altered)
+            self._audit(change, actor, "api_key.updated", key_id, {"project": project_id, **asked.details()})
+            return change, after
 
-        details: EventDetails = {"name": change.name, "expires_in_seconds": seconds}
-        if change.disabled is not None:
-            details["disabled"] = str(change.disabled).lower()
-        if change.limits:
-            details["limits"] = changes_text(change.limits)
-        return await self._change_key(project_id, key_id, alter, ("api_key.updated", details), actor)
+        return await self._registry.perform(build)
+
+    async def _hand_over(self, change: Change, key: Key, account: ServiceAccount) -> Key:
+        """The key as one of the account's; both accounts' lists go into the change."""
+        project_id = key.project_id
+        if account.id == key.service_account_id:
+            return key
+        before = await self.account(project_id, key.service_account_id)
+        left = [each for each in before.key_ids if each != key.id]
+        self._replace_account(change, project_id, before, msgspec.structs.replace(before, key_ids=left))
+        more = [*account.key_ids, key.id]
+        self._replace_account(change, project_id, account, msgspec.structs.replace(account, key_ids=more))
+        return msgspec.structs.replace(key, service_account_id=account.id)
+
+    async def _account_named(self, project_id: str, name_or_id: str) -> ServiceAccount:
+        living = [each for each in await self.accounts(project_id) if each.deleted_at is None]
+        found = [each for each in living if each.id == name_or_id]
+        found = found or [each for each in living if each.name == name_or_id]
+        if not found:
+            raise NotFound(f"No such service account: '{name_or_id}'.", param="owner", code="not_found")
+        if len(found) > 1:
+            raise Conflict(f"Several service accounts are named '{name_or_id}': use an id.", param="owner")
+        return found[0]
 
     async def _change_key(
         self, project_id: str, key_id: str, alter: Callable[[Key], Key], event: tuple[str, EventDetails], actor: Actor
     ) -> Key:
         async def build() -> tuple[Change, Key]:
-            key_hash, before = await self._hashed_key(project_id, key_id)
-            if before.revoked_at is not None:
-                raise no_such_key(key_id)
+            key_hash, before = await self._living_key(project_id, key_id)
             change = Change()
             after = self._write_key(change, key_hash, alter(before))
             self._audit(change, actor, event[0], key_id, {"project": project_id, **event[1]})
             return change, after
 
         return await self._registry.perform(build)
+
+    async def _living_key(self, project_id: str, key_id: str) -> tuple[str, Key]:
+        """A key that was not revoked, with its hash."""
+        key_hash, key = await self._hashed_key(project_id, key_id)
+        if key.revoked_at is not None:
+            raise no_such_key(key_id)
+        return key_hash, key
 
     async def _hashed_key(self, project_id: str, key_id: str) -> tuple[str, Key]:
         for key_hash, key in await self._hashed_keys([key_id]):

@@ -1,10 +1,11 @@
 """Endpoints of service accounts and their API keys. A secret is in the answer that makes it, and nowhere else."""
 
+from collections.abc import Sequence
+
 from gateway.core.errors import InvalidRequest
 from gateway.core.records import Key
-from gateway.organization.credentials import KeyChange, no_such_key
+from gateway.organization.credentials import no_such_key
 from gateway.organization.exchange import Question
-from gateway.organization.limit_changes import read_limit_changes
 from gateway.organization.listing import cut_part, object_list, read_part, read_records
 from gateway.organization.objects import (
     AccountObject,
@@ -17,27 +18,23 @@ from gateway.organization.objects import (
     issued_key_object,
     key_object,
 )
-
-_MAX_EXPIRY_SECONDS = 31_536_000  # OpenAI's bound: a year
+from gateway.organization.parameters import missing_parameter
+from gateway.organization.record_changes import KeyChange, read_key_change
 
 
 async def create_account(question: Question) -> NewAccountObject:
     """POST /projects/{project_id}/service_accounts"""
     credentials, project_id, body = question.service.credentials, question.path["project_id"], question.body
-    name = body.required_text("name")
     without_key = body.flag("create_service_account_only") or False
-    expires = body.integer("expires_in_seconds", 1, _MAX_EXPIRY_SECONDS)
-    body.done()
-    if without_key and expires is not None:
-        raise InvalidRequest(
-            "'expires_in_seconds' cannot be used when 'create_service_account_only' is true.",
-            param="expires_in_seconds",
-            code="invalid_value",
-        )
-    account = await credentials.create_account(project_id, name, question.actor)
+    if without_key:
+        _refuse_key_members(body.unread)
+    given = await _read_change(question)
+    if given.name is None:
+        raise missing_parameter("name")
+    account = await credentials.create_account(project_id, given.name, question.actor)
     issued = None
     if not without_key:
-        issued = await credentials.issue_key(project_id, account.id, name, expires, question.actor)
+        issued = await credentials.issue_key(project_id, account, given, question.actor)
     return NewAccountObject(
         id=account.id,
         name=account.name,
@@ -83,13 +80,10 @@ async def delete_account(question: Question) -> Deleted:
 
 async def create_account_key(question: Question) -> IssuedKeyObject:
     """POST /projects/{project_id}/service_accounts/{account_id}/api_keys"""
-    credentials, path, body = question.service.credentials, question.path, question.body
-    name = body.text("name")
-    expires = body.integer("expires_in_seconds", 1, _MAX_EXPIRY_SECONDS)
-    body.done()
+    credentials, path = question.service.credentials, question.path
+    given = await _read_change(question)
     account = await credentials.account(path["project_id"], path["account_id"])
-    issued = await credentials.issue_key(path["project_id"], account.id, name or account.name, expires, question.actor)
-    return issued_key_object(issued)
+    return issued_key_object(await credentials.issue_key(path["project_id"], account, given, question.actor))
 
 
 async def list_keys(question: Question) -> ObjectList[KeyObject]:
@@ -126,15 +120,8 @@ async def retrieve_key(question: Question) -> KeyObject:
 
 async def update_key(question: Question) -> KeyObject:
     """POST /projects/{project_id}/api_keys/{key_id}; everything but `expires_in_seconds` is ours."""
-    body, path = question.body, question.path
-    change = KeyChange(
-        name=body.text("name"),
-        expires_in_seconds=body.integer("expires_in_seconds", 1, _MAX_EXPIRY_SECONDS),
-        disabled=body.flag("disabled"),
-        limits=read_limit_changes(body),
-    )
-    body.done()
-    credentials = question.service.credentials
+    credentials, path = question.service.credentials, question.path
+    change = await _read_change(question, with_owner=True)
     return await show_key(
         question, await credentials.change_key(path["project_id"], path["key_id"], change, question.actor)
     )
@@ -154,3 +141,21 @@ async def show_key(question: Question, key: Key) -> KeyObject:
     accounts = {account.id: account for account in await credentials.accounts(project.id)}
     last_used = await credentials.last_used([key.id])
     return key_object(key, project, accounts.get(key.service_account_id), last_used.get(key.id))
+
+
+async def _read_change(question: Question, *, with_owner: bool = False) -> KeyChange:
+    """What a key is to be, or become. A new one's owner is the account in the path."""
+    if not with_owner and question.body.has("owner"):
+        raise InvalidRequest("A new key's owner is its service account.", param="owner", code="unknown_parameter")
+    change = read_key_change(question.body, question.service.catalog(), await question.service.registry.now())
+    question.body.done()
+    return change
+
+
+def _refuse_key_members(names: Sequence[str]) -> None:
+    """An account without a key cannot have what belongs to a key."""
+    for name in names:
+        if name != "name":
+            raise InvalidRequest(
+                f"'{name}' cannot be used when 'create_service_account_only' is true.", param=name, code="invalid_value"
+            )

@@ -7,11 +7,12 @@ import msgspec
 
 from gateway.core.limits import Meter, limits_of, meter_of, rolling_sums, spent_scopes
 from gateway.core.records import Key, Limit, Organization, Project
-from gateway.organization.credentials import KeyChange, no_such_key
+from gateway.organization.credentials import no_such_key
 from gateway.organization.exchange import Question
 from gateway.organization.limit_changes import read_limit_changes
 from gateway.organization.listing import object_list
 from gateway.organization.objects import ObjectList
+from gateway.organization.record_changes import KeyChange, ProjectChange
 from gateway.organization.registry import Registry
 from gateway.store.contract import Reply
 
@@ -64,11 +65,11 @@ async def list_project_limits(question: Question) -> ObjectList[LimitObject]:
 
 async def update_project_limits(question: Question) -> ObjectList[LimitObject]:
     """POST /projects/{project_id}/limits"""
-    changes = read_limit_changes(question.body)
+    change = ProjectChange(limits=read_limit_changes(question.body))
     question.body.done()
     registry = question.service.registry
     return await _listed(
-        question, _of_project(await registry.alter_project_limits(question.path["project_id"], changes, question.actor))
+        question, _of_project(await registry.alter_project(question.path["project_id"], change, question.actor))
     )
 
 

@@ -11,12 +11,13 @@ import msgspec
 from gateway.core.records import Key, Limit, Project, SpendLimit
 from gateway.organization.credentials import IssuedKey, ServiceAccount
 from gateway.organization.money import cents
+from gateway.organization.rules import RulesMembers, rules_members
 
 T = TypeVar("T")
 
 
-class ProjectObject(msgspec.Struct, kw_only=True):
-    """A project."""
+class ProjectObject(RulesMembers, kw_only=True):
+    """A project. `limits`, `log_content` and the members of `RulesMembers` are ours."""
 
     id: str
     object: str = "organization.project"
@@ -24,6 +25,8 @@ class ProjectObject(msgspec.Struct, kw_only=True):
     created_at: int
     archived_at: int | None
     status: Literal["active", "archived"]
+    limits: Sequence[Limit]
+    log_content: bool | None
 
 
 class AccountObject(msgspec.Struct, kw_only=True):
@@ -66,8 +69,10 @@ class KeyOwner(msgspec.Struct, kw_only=True):
     user: None = None
 
 
-class KeyObject(msgspec.Struct, kw_only=True):
-    """A virtual API key. `project_id` and what follows are ours; limits are in their kinds' units."""
+class KeyObject(RulesMembers, kw_only=True):
+    """A virtual API key. `project_id`, what follows and the members of `RulesMembers` are ours; limits are in their
+    kinds' units.
+    """
 
     id: str
     object: str = "organization.project.api_key"
@@ -143,6 +148,9 @@ def project_object(project: Project) -> ProjectObject:
         created_at=project.created,
         archived_at=project.archived_at,
         status="active" if project.archived_at is None else "archived",
+        limits=project.limits,
+        log_content=project.rules.log_content,
+        **rules_members(project.rules),
     )
 
 
@@ -175,6 +183,7 @@ def key_object(key: Key, project: Project, account: ServiceAccount | None, last_
         revoked_at=key.revoked_at,
         disabled=key.disabled,
         limits=key.limits,
+        **rules_members(key.rules),
     )
 
 

@@ -4,7 +4,7 @@ Whatever a caller sends is either used or refused by name: a mistyped filter mus
 Errors carry OpenAI's codes and name the parameter. It knows nothing of any endpoint.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 from urllib.parse import parse_qsl
@@ -14,6 +14,7 @@ import msgspec
 from gateway.core.errors import Forbidden, InvalidRequest
 
 MAX_NAME_LENGTH = 256
+MAX_TAG_NAME_LENGTH = 64
 
 # Fractions stay exact on their way from the body: 0.1 cents is 0.1 cents.
 _decode = msgspec.json.Decoder(float_hook=Decimal).decode
@@ -66,6 +67,21 @@ def _wrong_type(name: str, expected: str, got: str) -> InvalidRequest:
 
 def _refuse_unknown(name: str) -> InvalidRequest:
     return InvalidRequest(f"Unknown parameter: '{name}'.", param=name, code="unknown_parameter")
+
+
+def _checked_text(name: str, value: object) -> str:
+    if not isinstance(value, str):
+        raise _wrong_type(name, "a string", _JSON_NAMES[type(value)])
+    if not value.strip():
+        raise InvalidRequest(f"Invalid '{name}': empty string.", param=name, code="empty_string")
+    if len(value) > MAX_NAME_LENGTH:
+        raise InvalidRequest(
+            f"Invalid '{name}': string too long. Expected a string with maximum length {MAX_NAME_LENGTH}, but got "
+            f"a string with length {len(value)} instead.",
+            param=name,
+            code="string_above_max_length",
+        )
+    return value.strip()
 
 
 class Query:
@@ -129,25 +145,56 @@ class Body:
             ) from error
         if not isinstance(decoded, dict):
             raise _wrong_type("body", "an object", _JSON_NAMES[type(decoded)])
-        self._unread = {name: value for name, value in decoded.items() if value is not None}
+        self._keep(decoded)
+
+    def _keep(self, members: Mapping[str, Any]) -> None:  # any JSON value
+        self._unread = {name: value for name, value in members.items() if value is not None}
+        self._nulls = {name for name, value in members.items() if value is None}
+
+    @property
+    def unread(self) -> tuple[str, ...]:
+        """The members, other than null, that nobody has read yet."""
+        return tuple(self._unread)
+
+    def is_null(self, name: str) -> bool:
+        """Whether it was sent as null, for the few members where that is not the same as leaving it out."""
+        return name in self._nulls
 
     def text(self, name: str) -> str | None:
         """A string of 1 to 256 characters, without blanks around it."""
         value = self._unread.pop(name, None)
-        if value is None:
+        return None if value is None else _checked_text(name, value)
+
+    def texts(self, name: str, most: int) -> tuple[str, ...] | None:
+        """An array of 1 to `most` strings, each once."""
+        values = self._unread.pop(name, None)
+        if values is None:
             return None
-        if not isinstance(value, str):
-            raise _wrong_type(name, "a string", _JSON_NAMES[type(value)])
-        if not value.strip():
-            raise InvalidRequest(f"Invalid '{name}': empty string.", param=name, code="empty_string")
-        if len(value) > MAX_NAME_LENGTH:
+        if not isinstance(values, list):
+            raise _wrong_type(name, "an array of strings", _JSON_NAMES[type(values)])
+        if not 1 <= len(values) <= most:
             raise InvalidRequest(
-                f"Invalid '{name}': string too long. Expected a string with maximum length {MAX_NAME_LENGTH}, but got "
-                f"a string with length {len(value)} instead.",
+                f"Invalid '{name}': expected an array with 1 to {most} entries, but got {len(values)} instead.",
                 param=name,
-                code="string_above_max_length",
+                code="invalid_value",
             )
-        return value.strip()
+        return tuple(dict.fromkeys(_checked_text(f"{name}[{at}]", value) for at, value in enumerate(values)))
+
+    def text_map(self, name: str, most: int) -> dict[str, str] | None:
+        """An object of at most `most` strings with names of 1 to 64 characters."""
+        values = self._unread.pop(name, None)
+        if values is None:
+            return None
+        if not isinstance(values, dict):
+            raise _wrong_type(name, "an object", _JSON_NAMES[type(values)])
+        if len(values) > most or not all(1 <= len(key) <= MAX_TAG_NAME_LENGTH for key in values):
+            raise InvalidRequest(
+                f"Invalid '{name}': expected at most {most} entries with names of 1 to {MAX_TAG_NAME_LENGTH} "
+                "characters.",
+                param=name,
+                code="invalid_value",
+            )
+        return {key: _checked_text(f"{name}.{key}", value) for key, value in values.items()}
 
     def required_text(self, name: str) -> str:
         """A string that must be there."""
@@ -156,11 +203,18 @@ class Body:
             raise missing_parameter(name)
         return value
 
-    def required_choice(self, name: str, choices: Sequence[str]) -> str:
+    def choice(self, name: str, choices: Sequence[str]) -> str | None:
         """A string out of a few."""
-        value = self.required_text(name)
-        if value not in choices:
+        value = self.text(name)
+        if value is not None and value not in choices:
             raise invalid_value(name, value, choices)
+        return value
+
+    def required_choice(self, name: str, choices: Sequence[str]) -> str:
+        """A string out of a few that must be there."""
+        value = self.choice(name, choices)
+        if value is None:
+            raise missing_parameter(name)
         return value
 
     def integer(self, name: str, minimum: int, maximum: int) -> int | None:
@@ -201,16 +255,22 @@ class Body:
             return None
         if not isinstance(values, list):
             raise _wrong_type(name, "an array", _JSON_NAMES[type(values)])
-        found = []
-        for number, value in enumerate(values):
-            if not isinstance(value, dict):
-                raise _wrong_type(f"{name}[{number}]", "an object", _JSON_NAMES[type(value)])
-            body = Body(b"")
-            body._unread = {member: content for member, content in value.items() if content is not None}
-            found.append(body)
-        return found
+        return [_nested(f"{name}[{number}]", value) for number, value in enumerate(values)]
+
+    def nested(self, name: str) -> "Body | None":
+        """An object, to be read, and finished, as a body of its own."""
+        value = self._unread.pop(name, None)
+        return None if value is None else _nested(name, value)
 
     def done(self) -> None:
         """Refuse whatever was not read."""
         for name in self._unread:
             raise _refuse_unknown(name)
+
+
+def _nested(name: str, value: object) -> Body:
+    if not isinstance(value, dict):
+        raise _wrong_type(name, "an object", _JSON_NAMES[type(value)])
+    body = Body(b"")
+    body._keep(value)
+    return body

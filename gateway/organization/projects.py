@@ -1,7 +1,5 @@
 """Endpoints of projects and of the hard budgets of projects and organisation."""
 
-import msgspec
-
 from gateway.core.errors import InvalidRequest, NotFound
 from gateway.core.limits import LARGEST_LIMIT
 from gateway.core.records import Project, SpendLimit
@@ -16,14 +14,18 @@ from gateway.organization.objects import (
     project_object,
     spend_limit_object,
 )
-from gateway.organization.parameters import Body
+from gateway.organization.parameters import Body, missing_parameter
+from gateway.organization.record_changes import read_project_change
 
 
 async def create_project(question: Question) -> ProjectObject:
-    """POST /projects"""
-    name = question.body.required_text("name")
-    question.body.done()
-    return project_object(await question.service.registry.create_project(name, question.actor))
+    """POST /projects; everything but `name` is ours."""
+    body, service = question.body, question.service
+    given = read_project_change(body, service.catalog())
+    body.done()
+    if given.name is None:
+        raise missing_parameter("name")
+    return project_object(await service.registry.create_project(given.name, given, question.actor))
 
 
 async def list_projects(question: Question) -> ObjectList[ProjectObject]:
@@ -48,22 +50,14 @@ async def retrieve_project(question: Question) -> ProjectObject:
 
 
 async def update_project(question: Question) -> ProjectObject:
-    """POST /projects/{project_id}"""
+    """POST /projects/{project_id}; everything but `name` is ours."""
     registry = question.service.registry
-    name = question.body.text("name")
+    asked = read_project_change(question.body, question.service.catalog())
     question.body.done()
     project_id = question.path["project_id"]
-    if name is None:
+    if asked.is_empty:
         return project_object(await registry.active_project(project_id))
-    return project_object(
-        await registry.change_project(
-            project_id,
-            lambda before: msgspec.structs.replace(before, name=name),
-            "project.updated",
-            {"name": name},
-            question.actor,
-        )
-    )
+    return project_object(await registry.alter_project(project_id, asked, question.actor))
 
 
 async def archive_project(question: Question) -> ProjectObject:

@@ -16,8 +16,9 @@ from gateway.core.errors import Conflict, NotFound
 from gateway.core.limits import used_field, window_at
 from gateway.core.records import Organization, Project, SpendLimit
 from gateway.keys import ensure_organization
-from gateway.organization.change import Actor, Change
+from gateway.organization.change import Actor, Change, EventDetails
 from gateway.organization.limit_changes import LimitChange, changed_limits, changes_text
+from gateway.organization.record_changes import ProjectChange
 from gateway.store.contract import Store
 from gateway.store.layout import Layout
 
@@ -32,8 +33,6 @@ _ROUNDS: Final = 10
 _encode = msgspec.json.Encoder().encode
 _decode_project = msgspec.json.Decoder(Project).decode
 _decode_organization = msgspec.json.Decoder(Organization).decode
-
-EventDetails = dict[str, str | int | None]
 
 
 def new_id(prefix: str) -> str:
@@ -82,19 +81,23 @@ class Registry:
         found = await self.store.pipeline([("HGET", self.layout.project(each), "data") for each in project_ids])
         return [_decode_project(data) for data in found if data]
 
-    async def create_project(self, name: str, actor: Actor) -> Project:
-        """A new, empty project without limits."""
+    async def create_project(self, name: str, given: ProjectChange, actor: Actor) -> Project:
+        """A new, empty project with these limits and rules. Raises InvalidRequest."""
         created = await self.now()
-        project = Project(id=new_id("proj_"), version=1, name=name, created=created)
+        project = given.applied(Project(id=new_id("proj_"), version=1, name=name, created=created))
 
         async def build() -> tuple[Change, Project]:
             change = Change()
             change.record(self.layout.project(project.id), 1, text(project))
             change.write("ZADD", self.layout.shared("projects"), created, project.id)
-            change.audit(self.audit_stream, actor, "project.created", project.id, {"name": name})
+            change.audit(self.audit_stream, actor, "project.created", project.id, {"name": name, **given.details()})
             return change, project
 
         return await self.perform(build)
+
+    async def alter_project(self, project_id: str, asked: ProjectChange, actor: Actor) -> Project:
+        """Give an active project another name, other limits, other rules. Raises NotFound, Conflict, InvalidRequest."""
+        return await self.change_project(project_id, asked.applied, "project.updated", asked.details(), actor)
 
     async def change_project(
         self,
@@ -159,16 +162,6 @@ class Registry:
             return change, after
 
         return await self.perform(build)
-
-    async def alter_project_limits(self, project_id: str, changes: Sequence[LimitChange], actor: Actor) -> Project:
-        """Set or remove limits of any kind of an active project. Raises NotFound, Conflict."""
-        return await self.change_project(
-            project_id,
-            lambda before: msgspec.structs.replace(before, limits=changed_limits(before.limits, changes)),
-            "project.limits.updated",
-            {"limits": changes_text(changes)},
-            actor,
-        )
 
     async def alter_organization_limits(self, changes: Sequence[LimitChange], actor: Actor) -> Organization:
         """Set or remove limits of any kind of the whole gateway."""

@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
+from gateway.core.catalog import Catalog
 from gateway.core.neurons import NeuronPrice
 from gateway.core.viewer import Viewer
 from gateway.ledger.audit.verification import Waiting
@@ -23,12 +24,15 @@ class AdminService:
     auth: AdminAuth
     registry: Registry
     credentials: Credentials
+    catalog: Callable[[], Catalog]  # that of the configuration in force
     find_viewer: FindViewer | None = None
     waiting: Waiting = int  # receipts that this worker's spool still has to bring to the store
     neuron_price: NeuronPrice = NeuronPrice()
 
 
-def admin_service(store: Store, layout: Layout, admin_key: str, find_viewer: FindViewer | None = None) -> AdminService:
+def admin_service(
+    store: Store, layout: Layout, admin_key: str, catalog: Callable[[], Catalog], find_viewer: FindViewer | None = None
+) -> AdminService:
     """The admin API over one organisation. `admin_key` is the secret that opens it; browser sessions may read it."""
     registry = Registry(store, layout)
-    return AdminService(AdminAuth(admin_key), registry, Credentials(registry), find_viewer)
+    return AdminService(AdminAuth(admin_key), registry, Credentials(registry), catalog, find_viewer)

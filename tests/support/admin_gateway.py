@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from itertools import count
+from pathlib import Path
 from types import TracebackType
 from typing import Any
 
@@ -18,6 +19,7 @@ import uvicorn
 from starlette.applications import Starlette
 from starlette.routing import Mount
 
+from gateway.config.load import load
 from gateway.core.receipt import Attempt, Receipt
 from gateway.dashboard.routes import Doorkeeper
 from gateway.dashboard.routes import routes as dashboard_routes
@@ -30,6 +32,9 @@ from gateway.store.layout import Layout
 from gateway.store.redis_store import RedisStore
 
 ADMIN_KEY = "sk-admin-only-for-tests-0123456789"
+
+CATALOG = load("routes: {fast: {models: [llama-3.1-8b-instruct-fast]}}", {}, Path("/"), demo=False).catalog
+"""The built-in catalogue and a route `fast`."""
 
 _prefixes = count(1)
 
@@ -111,7 +116,7 @@ def admin_gateway(store_url: str) -> Iterator[AdminGateway]:
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         store = RedisStore(store_url, layout)
         sessions = Sessions(store, layout, ADMIN_KEY)
-        admin = admin_service(store, layout, ADMIN_KEY, sessions.find_viewer)
+        admin = admin_service(store, layout, ADMIN_KEY, lambda: CATALOG, sessions.find_viewer)
         doorkeeper = Doorkeeper(sessions, SignInRate(store, layout), admin.auth.recognizes)
         app.router.routes += [Mount("/v1/organization", routes=routes(admin)), *dashboard_routes(doorkeeper)]
         yield
