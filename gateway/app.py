@@ -36,6 +36,7 @@ from gateway.ledger.audit.verification import Verifier
 from gateway.ledger.burn import watch_burn
 from gateway.ledger.service import StoreLedger
 from gateway.metrics import Metrics
+from gateway.organization.rejections import Rejections
 from gateway.organization.service import AdminService, admin_service
 from gateway.planning import Planning
 from gateway.relay import Receive, Scope, Send
@@ -124,7 +125,15 @@ class Gateway:
         sessions = Sessions(self._store, layout, worker.admin_key)
         admin = self._admin(sessions)
         doorkeeper = Doorkeeper(sessions, SignInRate(self._store, layout), admin.auth.recognizes)
-        self._auditor = Auditor(
+        self._auditor = self._create_auditor()
+        self._site = Site(settings.catalog, keyring, admin, doorkeeper, self._problems, knowledge.learned)
+        explain = Explain(SURFACES["/v1/chat/completions"], planning, keyring, lambda: self._dispatch.snapshot)
+        self._site.router.routes.append(Route("/v1/explain", explain))
+        self._site.notice = worker.notice
+
+    def _create_auditor(self) -> Auditor:
+        layout, ledger = self._layout, self._settings.ledger
+        return Auditor(
             self._store,
             layout,
             Verifier(self._store, layout, lambda: self._ledger.pending),
@@ -133,14 +142,10 @@ class Gateway:
             Trimmer(
                 self._store,
                 layout,
-                settings.data_dir / "export",
-                Retention(settings.ledger.retention_days, settings.ledger.max_rows),
+                self._settings.data_dir / "export",
+                Retention(ledger.retention_days, ledger.max_rows),
             ),
         )
-        self._site = Site(settings.catalog, keyring, admin, doorkeeper, self._problems, knowledge.learned)
-        explain = Explain(SURFACES["/v1/chat/completions"], planning, keyring, lambda: self._dispatch.snapshot)
-        self._site.router.routes.append(Route("/v1/explain", explain))
-        self._site.notice = worker.notice
 
     def _admin(self, sessions: Sessions) -> AdminService:
         admin_key = self._worker.admin_key
@@ -148,7 +153,10 @@ class Gateway:
             self._store, self._layout, admin_key, lambda: self._settings.catalog, sessions.find_viewer
         )
         return dataclasses.replace(
-            admin, waiting=lambda: self._ledger.pending, neuron_price=self._worker.settings.neurons
+            admin,
+            waiting=lambda: self._ledger.pending,
+            neuron_price=self._worker.settings.neurons,
+            rejections=Rejections(self._metrics.admin_rejected),
         )
 
     def _attempting(self, settings: Settings, client: Client) -> Attempting:

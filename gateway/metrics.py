@@ -77,6 +77,15 @@ class _Books:
         )
 
 
+class _Administration:
+    """What comes to the admin API."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.rejected = Counter(
+            "gateway_admin_authentications_failed", "Admin requests without an accepted admin key.", registry=registry
+        )
+
+
 class Metrics:
     """What one worker counts. `docs/metrics.md` has the table."""
 
@@ -113,7 +122,7 @@ class Metrics:
         self._store_up = _gauge(
             "gateway_store_connected_workers", "Workers that can use the accounting store.", registry
         )
-        self._books = _Books(registry)
+        self._books, self._administration = _Books(registry), _Administration(registry)
         for gauge in (self._in_flight, self._spool_entries, self._store_up):
             gauge.set(0)  # the file of the slot may still hold what a killed worker said
         self._series: dict[tuple[str, str, int], _Series] = {}
@@ -150,6 +159,10 @@ class Metrics:
     def disconnect(self) -> None:
         """A client left before its answer was complete."""
         self._disconnects.inc()
+
+    def admin_rejected(self) -> None:
+        """Somebody came to the admin API without an accepted admin key."""
+        self._administration.rejected.inc()
 
     def set_in_flight(self, requests: int) -> None:
         self._in_flight.set(requests)

@@ -8,6 +8,7 @@ import typer
 
 from gateway import __version__
 from gateway.cli import (
+    audit,
     configuration,
     doctor,
     explain,
@@ -43,6 +44,7 @@ app.command("usage")(usage.report_usage)
 app.command("export")(export.export_rows)
 app.command("reconcile")(reconcile.reconcile_day)
 app.add_typer(spool.app, name="spool")
+app.command("audit")(audit.list_acts)
 app.command("verify")(verify.verify_books)
 app.command("models")(configuration.list_models)
 app.command("explain")(explain.explain_file)

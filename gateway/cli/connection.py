@@ -8,6 +8,7 @@ from typing import TypeVar
 import httpx2
 import msgspec
 
+from gateway import __version__
 from gateway.cli.failure import CommandFailed, ExitCode
 from gateway.cli.place import Place
 
@@ -42,7 +43,7 @@ class Connection:
         self._place = place
         self._client = httpx2.Client(
             base_url=f"{place.url}/v1",
-            headers={"authorization": f"Bearer {place.admin_key}"},
+            headers={"authorization": f"Bearer {place.admin_key}", "user-agent": f"gateway-cli/{__version__}"},
             timeout=_TIMEOUT_SECONDS,
             # A proxy from the environment is for the outside: it could not reach a gateway on this machine.
             trust_env=not _is_loopback(place.url),

@@ -111,6 +111,39 @@ class CostsBucket(msgspec.Struct):
     results: list[CostsResult]
 
 
+class AuditActor(msgspec.Struct):
+    """Who acted."""
+
+    name: str
+    ip_address: str | None = None
+    user_agent: str | None = None
+
+
+class AuditChange(msgspec.Struct):
+    """What one record was and is; None where there was or is none."""
+
+    before: dict[str, msgspec.Raw] | None = None
+    after: dict[str, msgspec.Raw] | None = None
+
+
+class AuditTarget(msgspec.Struct):
+    """What was acted on; `message` says why it was refused."""
+
+    id: str
+    message: str | None = None
+
+
+class AuditEntry(msgspec.Struct):
+    """One act of an administrator."""
+
+    id: str
+    type: str
+    effective_at: int
+    actor: AuditActor
+    outcome: str
+    changes: list[AuditChange]
+
+
 class Attempt(msgspec.Struct):
     """One upstream call."""
 

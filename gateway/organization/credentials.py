@@ -237,6 +237,7 @@ class Credentials:
 
     def _write_account(self, change: Change, project_id: str, account: ServiceAccount) -> None:
         change.write("HSET", self._accounts_key(project_id), account.id, text(account))
+        change.show(self._accounts_key(project_id), account.id)
 
     def _replace_account(self, change: Change, project_id: str, before: ServiceAccount, after: ServiceAccount) -> None:
         change.expect(self._accounts_key(project_id), before.id, text(before))

@@ -6,12 +6,12 @@ Endpoints are plain coroutine functions from a `Question` to something JSON can 
 import secrets
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import msgspec
 from starlette.types import Receive, Scope, Send
 
-from gateway.core.errors import BodyTooLarge, Forbidden, GatewayError, InvalidKey, MethodNotAllowed, NotFound
+from gateway.core.errors import BodyTooLarge, Forbidden, GatewayError, InvalidKey, MethodNotAllowed, NotFound, StoreAway
 from gateway.core.viewer import Viewer
 from gateway.keys import hash_secret, is_well_formed, load_identity, redact
 from gateway.organization.change import Actor
@@ -23,6 +23,7 @@ from gateway.relay import bearer_token
 MAX_BODY_BYTES = 256 * 1024
 
 _CREDENTIALS = (b"authorization", b"cookie")
+_AGENT_LENGTH = 200  # of a client's name for itself, in the audit
 
 EVERYTHING = Viewer()
 
@@ -97,7 +98,14 @@ class Endpoint:
             raise Forbidden("A session of a virtual key reads the usage, costs and rows of its own key only.")
         body = await _read_body(receive)
         query = Query(scope["query_string"])
-        return await function(Question(self._service, actor, scope["path_params"], query, Body(body), viewer))
+        try:
+            return await function(Question(self._service, actor, scope["path_params"], query, Body(body), viewer))
+        except StoreAway:
+            raise
+        except GatewayError as error:
+            if method != "GET":
+                await self._service.audit.refused(actor, method, path, error)
+            raise
 
     async def _admit(self, scope: Scope, request_id: str) -> tuple[Viewer, Actor]:
         """The admin key in a header may do anything; a browser session, in a cookie, may read. Raises InvalidKey."""
@@ -106,8 +114,14 @@ class Endpoint:
         if b"authorization" not in headers and scope["method"] == "GET" and self._service.find_viewer is not None:
             viewer = await self._service.find_viewer(headers.get(b"cookie", ""))
             if viewer is not None:
-                return viewer, Actor("session", request_id)
-        return EVERYTHING, Actor(self._service.auth.admit(headers.get(b"authorization")), request_id)
+                return viewer, replace(_actor(scope, "session", request_id), is_session=True)
+        actor = _actor(scope, "", request_id)
+        try:
+            name = self._service.auth.admit(headers.get(b"authorization"))
+        except InvalidKey:
+            self._service.rejections.note(actor.address, scope["path"])
+            raise
+        return EVERYTHING, replace(actor, name=name, key_id=name)
 
 
 class KeyEndpoint(Endpoint):
@@ -125,6 +139,13 @@ class KeyEndpoint(Endpoint):
         if identity is None or not identity.is_valid(await registry.now()):
             raise InvalidKey(f"Incorrect API key provided: {redact(token)}.", code="invalid_api_key")
         return Viewer(identity.project.id, identity.key.id), Actor("key", request_id)
+
+
+def _actor(scope: Scope, name: str, request_id: str) -> Actor:
+    """Who asks, as the audit tells it."""
+    address = (scope.get("client") or ("",))[0]
+    agent = next((value.decode("latin-1") for name, value in scope["headers"] if name == b"user-agent"), "")
+    return Actor(name, request_id, address=address, agent=agent[:_AGENT_LENGTH])
 
 
 async def _read_body(receive: Receive) -> bytes:

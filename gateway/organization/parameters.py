@@ -85,12 +85,16 @@ def _checked_text(name: str, value: object) -> str:
 
 
 class Query:
-    """A query string. Arrays are written `name[]=a&name[]=b` or `name=a&name=b`. Call `done` after the last read."""
+    """A query string. Arrays are written `name[]=a&name[]=b` or `name=a&name=b`; a member of an object, `name[gt]`, is
+    a parameter of its own. Call `done` after the last read.
+    """
 
     def __init__(self, raw: bytes) -> None:
         self._unread: dict[str, list[str]] = {}
         for name, value in parse_qsl(raw.decode("latin-1"), keep_blank_values=True):
-            self._unread.setdefault(name.split("[", 1)[0], []).append(value)
+            array, _, member = name.partition("[")
+            is_array = not member.removesuffix("]") or member[0].isdecimal()
+            self._unread.setdefault(array if is_array else name, []).append(value)
 
     def texts(self, name: str, choices: Sequence[str] = ()) -> tuple[str, ...]:
         """All values of an array parameter; () where it is absent."""

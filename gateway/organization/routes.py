@@ -5,7 +5,18 @@ from typing import Final
 
 from starlette.routing import Route
 
-from gateway.organization import keys, ledger, limits, neurons, projects, scope_limits, usage, verification, views
+from gateway.organization import (
+    audit_logs,
+    keys,
+    ledger,
+    limits,
+    neurons,
+    projects,
+    scope_limits,
+    usage,
+    verification,
+    views,
+)
 from gateway.organization.exchange import Endpoint, KeyEndpoint, Responder
 from gateway.organization.service import AdminService
 
@@ -42,6 +53,7 @@ _ENDPOINTS: Final[Mapping[str, Mapping[str, Responder]]] = {
     "/usage/completions": {"GET": usage.usage_completions},
     "/costs": {"GET": usage.costs},
     "/neurons": {"GET": neurons.list_neuron_days},
+    "/audit_logs": {"GET": audit_logs.list_audit_logs},
     "/verify": {"GET": verification.verify_books, "POST": verification.repair_books},
     "/ledger": {"GET": ledger.list_ledger},
     "/ledger/{row_id}": {"GET": ledger.retrieve_row},

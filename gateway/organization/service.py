@@ -1,15 +1,17 @@
 """What the admin endpoints work with, opened once by the composition root."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from gateway.core.catalog import Catalog
 from gateway.core.neurons import NeuronPrice
 from gateway.core.viewer import Viewer
 from gateway.ledger.audit.verification import Waiting
+from gateway.organization.audit import Audit
 from gateway.organization.authority import AdminAuth
 from gateway.organization.credentials import Credentials
 from gateway.organization.registry import Registry
+from gateway.organization.rejections import Rejections
 from gateway.store.contract import Store
 from gateway.store.layout import Layout
 
@@ -24,8 +26,10 @@ class AdminService:
     auth: AdminAuth
     registry: Registry
     credentials: Credentials
+    audit: Audit
     catalog: Callable[[], Catalog]  # that of the configuration in force
     find_viewer: FindViewer | None = None
+    rejections: Rejections = field(default_factory=Rejections)
     waiting: Waiting = int  # receipts that this worker's spool still has to bring to the store
     neuron_price: NeuronPrice = NeuronPrice()
 
@@ -35,4 +39,5 @@ def admin_service(
 ) -> AdminService:
     """The admin API over one organisation. `admin_key` is the secret that opens it; browser sessions may read it."""
     registry = Registry(store, layout)
-    return AdminService(AdminAuth(admin_key), registry, Credentials(registry), catalog, find_viewer)
+    opened = Credentials(registry), Audit(store, layout)
+    return AdminService(AdminAuth(admin_key), registry, *opened, catalog, find_viewer)

@@ -30,6 +30,8 @@ outside it: they are many, and written by plain idempotent commands.
 | gw:{o}:verification      | hash   | what the continuous check knows of the books: cursor, found, drift, verified_at |
 | gw:{o}:verification_lease | string | the worker that checks the books now; gone a minute after it died |
 | gw:{o}:repair_lease      | string | the repair under way |
+| gw:{o}:audit             | stream | acts of administrators, the latest 50,000 (organization.change) |
+| gw:{o}:audit_refused     | stream | acts they were refused, the latest 5,000 (organization.audit) |
 | gw:{o}:opening           | hash   | opening balance: sums of trimmed rows, field project|key|model |
 | gw:{o}:opening_state     | hash   | first, cut (unix s), pending (JSON of ids), version, rows: trimmed so far |
 | gw:row:<id>              | string | JSON of records of one request (core.receipt.Receipt) |

@@ -71,6 +71,12 @@ class AdminGateway:
         return row
 
 
+def fill_stream(gateway: AdminGateway, name: str, length: int) -> None:
+    """Put so many entries into one of the organisation's streams."""
+    script = "for _ = 1, ARGV[1] do redis.call('XADD', KEYS[1], '*', 'event', 'old') end"
+    gateway.redis.eval(script, 1, gateway.layout.shared(name), length)
+
+
 _ids = count(1)
 
 

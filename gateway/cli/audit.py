@@ -1,0 +1,89 @@
+"""`gateway audit`: what administrators did and were refused, newest first, with what each act changed."""
+
+from typing import Annotated
+
+import msgspec
+import typer
+
+from gateway.cli.connection import decode_all
+from gateway.cli.output import Column, print_json, print_table, show_moment
+from gateway.cli.period import parse_since
+from gateway.cli.session import AsJson, connect, find_project
+from gateway.cli.views import AuditActor, AuditChange, AuditEntry, AuditTarget
+
+_COLUMNS = (
+    Column("AT (UTC)"),
+    Column("EVENT"),
+    Column("TARGET"),
+    Column("WHO"),
+    Column("FROM"),
+    Column("OUTCOME"),
+    Column("CHANGE"),
+)
+_LONGEST_CELL = 160
+
+
+def list_acts(
+    context: typer.Context,
+    since: Annotated[str | None, typer.Option(help="7d, 2w, or a day as 2026-11-01 (UTC).")] = None,
+    event: Annotated[list[str] | None, typer.Option(help="Only these, e.g. api_key.deleted. Repeatable.")] = None,
+    actor: Annotated[str | None, typer.Option(help="Only what this admin key did: its id or name.")] = None,
+    project: Annotated[str | None, typer.Option(help="Only what concerns this project: id or name.")] = None,
+    target: Annotated[str | None, typer.Option(help="Only what was done to this object: its id.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=100_000, help="At most so many.")] = 50,
+    as_json: AsJson = False,
+) -> None:
+    """List administrators' acts: who, from where, what, when, with what outcome, and what it changed.
+
+    Examples: gateway audit --since 7d · gateway audit --event api_key.deleted --project search · gateway audit --json
+    """
+    parameters: dict[str, str | int | list[str]] = {}
+    if since is not None:
+        parameters["effective_at[gte]"] = parse_since(since)
+    for name, value in (("event_types[]", event), ("actor_ids[]", actor), ("resource_ids[]", target)):
+        if value:
+            parameters[name] = [value] if isinstance(value, str) else value
+    with connect(context) as connection:
+        if project is not None:
+            parameters["project_ids[]"] = [find_project(connection, project).id]
+        found = list(connection.items("/organization/audit_logs", parameters, limit))
+    if as_json:
+        print_json(found)
+        return
+    print_table(
+        _COLUMNS, [_cells(entry, raw) for entry, raw in zip(decode_all(iter(found), AuditEntry), found, strict=True)]
+    )
+
+
+def _cells(entry: AuditEntry, raw: msgspec.Raw) -> tuple[str, ...]:
+    said = msgspec.json.decode(raw, type=dict[str, msgspec.Raw])[entry.type]
+    target = msgspec.json.decode(said, type=AuditTarget)
+    return (
+        show_moment(entry.effective_at),
+        entry.type,
+        target.id,
+        _who(entry.actor),
+        entry.actor.ip_address or "–",
+        entry.outcome,
+        _shown(entry.changes) or target.message or "",
+    )
+
+
+def _who(actor: AuditActor) -> str:
+    return f"{actor.name} ({actor.user_agent.split()[0]})" if actor.user_agent else actor.name
+
+
+def _shown(changes: list[AuditChange]) -> str:
+    """`name: "a" → "b"`, of all records; a new or removed one shows what it has or had."""
+    parts = []
+    for change in changes:
+        before, after = change.before or {}, change.after or {}
+        for name in {**before, **after}:
+            old, new = _value(before.get(name)), _value(after.get(name))
+            parts.append(f"{name}: {old} → {new}" if change.before is not None else f"{name}: {new}")
+    text = "; ".join(parts)
+    return text if len(text) <= _LONGEST_CELL else f"{text[:_LONGEST_CELL]}…"
+
+
+def _value(value: msgspec.Raw | None) -> str:
+    return "none" if value is None or bytes(value) == b"null" else bytes(value).decode()
