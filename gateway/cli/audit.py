@@ -1,6 +1,6 @@
 """`gateway audit`: what administrators did and were refused, newest first, with what each act changed."""
 
-from typing import Annotated
+from typing import Annotated, Final
 
 import msgspec
 import typer
@@ -20,39 +20,50 @@ _COLUMNS = (
     Column("OUTCOME"),
     Column("CHANGE"),
 )
+_FILTERS: Final = {
+    "event": "event_types[]",
+    "actor": "actor_ids[]",
+    "project": "project_ids[]",
+    "target": "resource_ids[]",
+}
 _LONGEST_CELL = 160
 
 
 def list_acts(
     context: typer.Context,
     since: Annotated[str | None, typer.Option(help="7d, 2w, or a day as 2026-11-01 (UTC).")] = None,
-    event: Annotated[list[str] | None, typer.Option(help="Only these, e.g. api_key.deleted. Repeatable.")] = None,
-    actor: Annotated[str | None, typer.Option(help="Only what this admin key did: its id or name.")] = None,
-    project: Annotated[str | None, typer.Option(help="Only what concerns this project: id or name.")] = None,
-    target: Annotated[str | None, typer.Option(help="Only what was done to this object: its id.")] = None,
+    where: Annotated[
+        list[str] | None,
+        typer.Option(help="event=TYPE, actor=ADMIN-KEY, project=ID-OR-NAME, target=OBJECT-ID. Repeatable."),
+    ] = None,
     limit: Annotated[int, typer.Option(min=1, max=100_000, help="At most so many.")] = 50,
     as_json: AsJson = False,
 ) -> None:
     """List administrators' acts: who, from where, what, when, with what outcome, and what it changed.
 
-    Examples: gateway audit --since 7d · gateway audit --event api_key.deleted --project search · gateway audit --json
+    Examples: gateway audit --since 7d · gateway audit --where event=api_key.deleted --where project=search
     """
-    parameters: dict[str, str | int | list[str]] = {}
-    if since is not None:
-        parameters["effective_at[gte]"] = parse_since(since)
-    for name, value in (("event_types[]", event), ("actor_ids[]", actor), ("resource_ids[]", target)):
-        if value:
-            parameters[name] = [value] if isinstance(value, str) else value
+    wanted: dict[str, list[str]] = {}
+    filters = [_read_filter(each) for each in where or ()]
     with connect(context) as connection:
-        if project is not None:
-            parameters["project_ids[]"] = [find_project(connection, project).id]
-        found = list(connection.items("/organization/audit_logs", parameters, limit))
+        for name, value in filters:
+            found_id = find_project(connection, value).id if name == "project" else value
+            wanted.setdefault(_FILTERS[name], []).append(found_id)
+        start = {} if since is None else {"effective_at[gte]": parse_since(since)}
+        found = list(connection.items("/organization/audit_logs", {**wanted, **start}, limit))
     if as_json:
         print_json(found)
         return
     print_table(
         _COLUMNS, [_cells(entry, raw) for entry, raw in zip(decode_all(iter(found), AuditEntry), found, strict=True)]
     )
+
+
+def _read_filter(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if name not in _FILTERS or not equals or not value:
+        raise typer.BadParameter(f"'{text}' is none of {', '.join(_FILTERS)}, with = and a value", param_hint="--where")
+    return name, value
 
 
 def _cells(entry: AuditEntry, raw: msgspec.Raw) -> tuple[str, ...]:

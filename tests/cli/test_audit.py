@@ -28,10 +28,13 @@ def test_audit_filters_and_json(command: Command, client: openai.OpenAI) -> None
     team = client.admin.organization.projects.create(name="team").id
     client.admin.organization.projects.create(name="other")
     client.admin.organization.projects.archive(team)
-    found = json.loads(command("audit", "--project", team, "--event", "project.created", "--json").stdout)
+    found = json.loads(
+        command("audit", "--where", f"project={team}", "--where", "event=project.created", "--json").stdout
+    )
     assert [(entry["type"], entry["project"]["id"]) for entry in found] == [("project.created", team)]
-    assert len(json.loads(command("audit", "--since", "1d", "--actor", "admin", "--json").stdout)) == 3
+    assert len(json.loads(command("audit", "--since", "1d", "--where", "actor=admin", "--json").stdout)) == 3
     assert json.loads(command("audit", "--since", "2099-01-01", "--json").stdout) == []
-    assert len(json.loads(command("audit", "--target", team, "--json").stdout)) == 2
+    assert len(json.loads(command("audit", "--where", f"target={team}", "--json").stdout)) == 2
     assert len(json.loads(command("audit", "--limit", "1", "--json").stdout)) == 1
     assert command("audit", "--since", "yesterday").returncode == 2
+    assert command("audit", "--where", "who=me").returncode == 2
