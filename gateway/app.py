@@ -20,6 +20,7 @@ from gateway.attempts import Attempting
 from gateway.client.contract import Client
 from gateway.client.select import create_client
 from gateway.config.settings import Settings
+from gateway.core.allowance import Share
 from gateway.core.errors import StoreAway
 from gateway.core.neurons import NANO
 from gateway.cors import CrossOrigin, is_preflight
@@ -111,7 +112,13 @@ class Gateway:
         self._instance_file = settings.data_dir / "store-instance"
         self._store_trouble = "The accounting store has not been reached yet."
         self._store = RedisStore(worker.store_url, layout, instance=_read(self._instance_file))
-        self._ledger = StoreLedger(self._store, layout, settings.data_dir / "spool", fsync=settings.spool.fsync)
+        self._ledger = StoreLedger(
+            self._store,
+            layout,
+            settings.data_dir / "spool",
+            fsync=settings.spool.fsync,
+            share=Share(worker.slot, settings.server.workers),
+        )
         self._settings = settings
         self._client = create_client(settings.upstream)
         self._metrics = Metrics()
@@ -228,7 +235,11 @@ class Gateway:
         )
 
     async def _report_forever(self) -> None:
+        admitted = 0
         while True:
+            now_admitted = self._ledger.admitted_without_store
+            self._metrics.admitted_without_store(now_admitted - admitted)
+            admitted = now_admitted
             self._metrics.set_in_flight(len(self._ledger.live))
             self._metrics.set_spool(self._ledger.pending)
             self._metrics.set_store_connected(self._is_open and self._store.is_connected)

@@ -1,7 +1,8 @@
 """Bearer token → identity. Makes secrets, knows them only by their SHA-256, and caches who they stand for.
 
 The cache saves round trips and is never trusted for permission: the hold step compares record versions in the store.
-What has no hold asks `find_fresh`. Secrets and tokens are never logged and never part of an error.
+What has no hold asks `find_fresh`. Only while the store is away, and only for keys whose rules allow it, the records
+known last are taken for what they were. Secrets and tokens are never logged and never part of an error.
 """
 
 import hmac
@@ -13,6 +14,7 @@ from hashlib import sha256
 
 import msgspec
 
+from gateway.core.errors import StoreAway
 from gateway.core.records import Identity, Key, Organization, Project
 from gateway.store.contract import Store
 from gateway.store.layout import Layout
@@ -69,7 +71,7 @@ class Keyring:
         key_hash = hash_secret(token)
         cached = self._cache.get(key_hash)
         now = self._clock()
-        if cached is not None and now < cached[0]:
+        if cached is not None and (now < cached[0] or (not self._store.is_answering and _may_go_on(cached[1]))):
             return cached[1] if cached[1].is_valid(now) else None
         # Only what the cache does not know has its check suffix looked at: that costs 5 µs.
         return await self._look_up(key_hash) if is_well_formed(token) else None
@@ -90,12 +92,23 @@ class Keyring:
         self._cache.pop(key_hash, None)
 
     async def _look_up(self, key_hash: str) -> Identity | None:
-        identity = await load_identity(self._store, self._layout, key_hash)
+        try:
+            identity = await load_identity(self._store, self._layout, key_hash)
+        except StoreAway:
+            cached = self._cache.get(key_hash)
+            if cached is None or not _may_go_on(cached[1]):
+                raise
+            return cached[1] if cached[1].is_valid(self._clock()) else None
         if identity is None or not identity.is_valid(self._clock()):
             self.forget(key_hash)
             return None
         self.replace(identity)
         return identity
+
+
+def _may_go_on(identity: Identity) -> bool:
+    """Whether the last known records serve while the store is away."""
+    return identity.rules.on_store_down == "allow"
 
 
 async def load_identity(store: Store, layout: Layout, key_hash: str) -> Identity | None:

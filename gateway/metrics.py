@@ -111,6 +111,11 @@ class Metrics:
             registry=registry,
         )
         self._refusals = Counter("gateway_refusals", "Requests a limit refused.", ["scope", "kind"], registry=registry)
+        self._without_store = Counter(
+            "gateway_admitted_without_store",
+            "Requests admitted by their last known limits while the store was away.",
+            registry=registry,
+        )
         self._attempts_failed = Counter(
             "gateway_attempts_failed", "Upstream calls that did not answer.", ["model", "kind"], registry=registry
         )
@@ -155,6 +160,10 @@ class Metrics:
     def attempt_failed(self, model: str, kind: str) -> None:
         """One upstream call failed; `kind` is a `core.answer.FailureKind`."""
         self._attempts_failed.labels(_named(model, self._models, _MOST_MODELS), kind).inc()
+
+    def admitted_without_store(self, requests: int) -> None:
+        """So many more requests were admitted by their last known limits."""
+        self._without_store.inc(requests)
 
     def disconnect(self) -> None:
         """A client left before its answer was complete."""

@@ -11,7 +11,8 @@ from support.ledgers import Clock, fresh_layout, make_identity, write_identity
 from support.valkey import ThrowAwayStore, throw_away_store
 
 from gateway import keys
-from gateway.core.records import Identity
+from gateway.core.errors import StoreAway
+from gateway.core.records import Identity, Rules
 from gateway.keys import Keyring, ensure_organization, hash_secret, is_well_formed, new_secret, redact
 from gateway.store.layout import Layout
 from gateway.store.redis_store import RedisStore
@@ -158,3 +159,34 @@ def test_ensure_organization_is_made_once(server: ThrowAwayStore) -> None:
         await store.close()
 
     asyncio.run(play())
+
+
+@pytest.mark.parametrize("fault", ["kill", "freeze"])
+def test_find_while_the_store_is_away_serves_only_keys_that_may_go_on(fault: str) -> None:
+    async def play(server: ThrowAwayStore) -> None:
+        layout, clock = fresh_layout(), Clock()
+        store = RedisStore(server.url, layout, deadline_seconds=0.2)
+        ring = Keyring(store, layout, clock.seconds)
+        secrets = [new_secret() for _ in range(3)]
+        for number, rules in enumerate((Rules(on_store_down="allow"), Rules(), Rules(on_store_down="allow"))):
+            made = make_identity(key=f"key_{number}")
+            expires_at = int(clock.seconds()) + 100 if number == 2 else None
+            key = replace(made.key, rules=rules, expires_at=expires_at)
+            await write_identity(store, layout, replace(made, key=key, key_hash=hash_secret(secrets[number])))
+        for secret in secrets:
+            assert await ring.find(secret) is not None
+        clock.ms += 3_600_000
+        server.kill() if fault == "kill" else server.freeze()
+        for find in (ring.find, ring.find_fresh, ring.find):
+            found = await find(secrets[0])
+            assert found is not None
+            assert found.key.id == "key_0"
+            with pytest.raises(StoreAway):
+                await find(secrets[1])
+            assert await find(secrets[2]) is None  # it has expired meanwhile
+            with pytest.raises(StoreAway):
+                await find(new_secret())
+        await store.close()
+
+    with throw_away_store() as server:
+        asyncio.run(play(server))

@@ -172,6 +172,12 @@ def meter_of(limit: Limit, moment_ms: int, zone: tzinfo = UTC) -> Meter:
     return Meter(kind, window_at(window, moment_ms, zone), check_limit(limit.limit))
 
 
+def rolling_slots(field: bytes | None) -> list[tuple[int, int]]:
+    """The slots of a rolling meter's field, each with what is used and held in it together."""
+    slots = () if field is None else _unpack_slots(field)
+    return [(slots[at], slots[at + 1] + slots[at + 2]) for at in range(0, len(slots), 3)]
+
+
 def rolling_sums(field: bytes | None, slot_ms: int, now_ms: int) -> tuple[int, int]:
     """What a rolling meter's field says is used and held at a moment, as hold.lua counts it."""
     slots = () if field is None else _unpack_slots(field)

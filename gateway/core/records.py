@@ -128,8 +128,17 @@ class Identity(msgspec.Struct, frozen=True, dict=True):
             self.rules.default_route,
         )
 
+    @property
+    def versions(self) -> tuple[int, int, int]:
+        """Of organisation, project and key: they change with every change of a record."""
+        return self.organization.version, self.project.version, self.key.version
+
+    @property
+    def is_withdrawn(self) -> bool:
+        """Whether somebody has revoked or disabled the key or archived the project."""
+        return self.key.revoked_at is not None or self.key.disabled or self.project.archived_at is not None
+
     def is_valid(self, moment: float) -> bool:
         """Whether key and project may still be used at `moment` (unix seconds)."""
         is_expired = self.key.expires_at is not None and self.key.expires_at <= moment
-        is_withdrawn = self.key.revoked_at is not None or self.key.disabled
-        return not is_withdrawn and not is_expired and self.project.archived_at is None
+        return not self.is_withdrawn and not is_expired

@@ -94,6 +94,10 @@ class Holds:
         self._clock = clock
         self._standings: OrderedDict[str, _Standing] = OrderedDict()
 
+    def meters(self, identity: Identity, moment_ms: int) -> Meters:
+        """The limits that bind a request of that moment."""
+        return self._standing(identity, moment_ms).meters
+
     async def take(self, request: HoldRequest, created_ms: int | None, generation: int | None = None) -> Outcome:
         """State the claims of a request. `created_ms` is set where it was held before."""
         if not request.identity.is_valid(self._clock.now_ms() / 1000):

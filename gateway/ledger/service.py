@@ -12,13 +12,15 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Literal
 
+from gateway.core.allowance import Share
 from gateway.core.errors import StoreAway
 from gateway.core.receipt import Receipt
 from gateway.core.records import Identity
-from gateway.ledger.contract import Held, HoldRequest, Refused, Revoked, Stale
+from gateway.ledger.absence import REFRESH_SECONDS, Absence, may_go_on
+from gateway.ledger.contract import Held, HoldEnded, HoldRequest, Refused
 from gateway.ledger.entries import Entry, Release, Settle, encode_entry
 from gateway.ledger.forwarder import Forwarder
-from gateway.ledger.holds import Holds, StoreClock
+from gateway.ledger.holds import Holds, Outcome, StoreClock
 from gateway.ledger.leases import Leases, LiveHold, seconds_until_renewal
 from gateway.ledger.places import Places
 from gateway.ledger.spool import RETENTION_SECONDS, Spool, adopt_spools, create_spool, sync_file
@@ -45,6 +47,7 @@ class StoreLedger:
         spool_root: Path,
         *,
         fsync: Fsync = "never",
+        share: Share = Share(),  # noqa: B008 – a value
         clock: Callable[[], float] = time.time,
         store_now: Callable[[], int] | None = None,
     ) -> None:
@@ -56,6 +59,7 @@ class StoreLedger:
         self._places = Places(layout)
         self._store_clock = StoreClock(store_now)
         self._holds = Holds(store, self._places, self._store_clock)
+        self._absence = Absence(store, self._places, self._store_clock, self._holds, share)
         self._leases = Leases(store, self._places, self._store_clock, self._holds, self.live)
         self._spool: Spool = create_spool(spool_root, clock)
         self._forwarder = Forwarder(store, self._places, self._spool, self._store_clock.argument)
@@ -76,13 +80,22 @@ class StoreLedger:
         return self._leases.expired
 
     @property
+    def admitted_without_store(self) -> int:
+        """Requests this worker has admitted by itself while the store was away."""
+        return self._absence.admitted
+
+    @property
     def lost(self) -> int:
         """Entries a store that went back in time has forgotten and no spool has any more."""
         return self._forwarder.lost + sum(forwarder.lost for forwarder in self._adopted)
 
     async def start(self) -> None:
         """Begin to forward, renew, expire and adopt. Works without the store: it is looked for as long as it takes."""
-        runs: list[Callable[[], Awaitable[None]]] = [self._forward_forever, self._maintain_forever]
+        runs: list[Callable[[], Awaitable[None]]] = [
+            self._forward_forever,
+            self._maintain_forever,
+            self._follow_limits_forever,
+        ]
         if self._fsync == "interval":
             runs.append(self._sync_forever)
         self._tasks = [asyncio.ensure_future(run()) for run in runs]
@@ -90,34 +103,51 @@ class StoreLedger:
             task.add_done_callback(_report_end)
         self._wake.set()
 
-    async def hold(self, request: HoldRequest) -> Held | Refused | Stale | Revoked:
+    async def hold(self, request: HoldRequest) -> Outcome:
         """Reserve or restate; see the contract. A hold that was not answered is given back by itself."""
         known = self.live.get(request.id)
-        try:
-            async with asyncio.timeout(HOLD_SECONDS):
-                created_ms = None if known is None else known.created_ms
-                outcome = await self._hold_once_recovered(request, created_ms)
-                if isinstance(outcome, Refused) and self._forwarder.pending and _may_be_freed(outcome):
-                    # What has ended here and is on its way to the store may be all that is in the way.
-                    await self._forward()
-                    outcome = await self._hold_once_recovered(request, created_ms)
-        except Unanswered:
-            self._give_back(request, known)
-            raise
-        except TimeoutError as error:
-            self._give_back(request, known)
-            raise StoreAway("The accounting store does not answer in time.", retry_after=1.0) from error
-        except asyncio.CancelledError:
-            self._give_back(request, known)
-            raise
+        created_ms = None if known is None else known.created_ms
+        is_free = may_go_on(request.identity)
+        outcome: Outcome
+        if is_free and (not self._store.is_answering or self._recovery.locked()):
+            outcome = self._absence.admit(request, created_ms)
+        else:
+            outcome = await self._hold_or_go_on(request, known, is_free=is_free)
         if isinstance(outcome, Held):
             self.live[request.id] = LiveHold(request, outcome.created_ms)
         return outcome
+
+    async def _hold_or_go_on(self, request: HoldRequest, known: LiveHold | None, *, is_free: bool) -> Outcome:
+        """Ask the store; where it is away and the key may go on without it, decide here."""
+        created_ms = None if known is None else known.created_ms
+        is_kept = False  # by a store that may have taken the hold, for nobody
+        try:
+            outcome = await self._ask(request, created_ms)
+            if is_free and isinstance(outcome, Held):
+                self._absence.note(request, outcome)
+            return outcome
+        except HoldEnded:
+            raise
+        except StoreAway as away:
+            is_kept = isinstance(away, Unanswered)
+            self._wake.set()  # the forwarder finds out when the store is back
+            if not is_free:
+                raise
+            outcome = self._absence.admit(request, created_ms)
+            is_kept = is_kept and not isinstance(outcome, Held)
+            return outcome
+        except asyncio.CancelledError:
+            is_kept = True
+            raise
+        finally:
+            if is_kept:
+                self._give_back(request, known)
 
     def settle(self, receipt: Receipt) -> None:
         """Append the receipt; from here on it cannot be lost. Raises StoreAway if it could not be written."""
         self._append(Settle(receipt))
         self.live.pop(receipt.id, None)
+        self._absence.settled(receipt)
 
     def release(self, request_id: str, identity: Identity) -> None:
         """Give a hold back. Raises StoreAway if the spool cannot be written: then the lease ends it."""
@@ -125,6 +155,7 @@ class StoreLedger:
         created_ms = self._store_clock.now_ms() if live is None else live.created_ms
         self._append(Release(request_id, created_ms, identity.project.id, identity.key.id))
         self.live.pop(request_id, None)
+        self._absence.released(request_id)
 
     def has_room(self) -> bool:
         """Whether every request in flight and one more can be written down."""
@@ -168,9 +199,20 @@ class StoreLedger:
                 await self._store.command("HDEL", self._places.applied, forwarder.spool.name)
         self._spool.trim(self._clock(), retention)
 
-    async def _hold_once_recovered(
-        self, request: HoldRequest, created_ms: int | None
-    ) -> Held | Refused | Stale | Revoked:
+    async def _ask(self, request: HoldRequest, created_ms: int | None) -> Outcome:
+        """The store's answer, in time. Raises StoreAway, as Unanswered where the hold may have been taken."""
+        try:
+            async with asyncio.timeout(HOLD_SECONDS):
+                outcome = await self._hold_once_recovered(request, created_ms)
+                if isinstance(outcome, Refused) and self._forwarder.pending and _may_be_freed(outcome):
+                    # What has ended here and is on its way to the store may be all that is in the way.
+                    await self._forward()
+                    outcome = await self._hold_once_recovered(request, created_ms)
+                return outcome
+        except TimeoutError as error:
+            raise Unanswered("The accounting store does not answer in time.", retry_after=1.0) from error
+
+    async def _hold_once_recovered(self, request: HoldRequest, created_ms: int | None) -> Outcome:
         while True:
             if self._store.generation != self._recovered:
                 await self._recover()
@@ -204,6 +246,8 @@ class StoreLedger:
                 self._recovered = generation
 
     async def _forward(self) -> None:
+        if not self._store.is_answering:
+            await self._store.command("PING")
         if self._store.generation != self._recovered:
             await self._recover()
         await self._forwarder.advance()
@@ -228,6 +272,16 @@ class StoreLedger:
             except StoreAway as error:
                 _log.warning("ledger upkeep waits for the store: %s", error.message)
             await asyncio.sleep(seconds_until_renewal())
+
+    async def _follow_limits_forever(self) -> None:
+        """Of keys that may go on without the store; soon where one of them is new."""
+        while True:
+            for _ in range(20):
+                await asyncio.sleep(REFRESH_SECONDS / 20)
+                if self._absence.has_news:
+                    break
+            with contextlib.suppress(StoreAway):
+                await self._absence.refresh()
 
     async def _sync_forever(self) -> None:
         while True:

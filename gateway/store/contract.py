@@ -26,6 +26,11 @@ class Store(Protocol):
     generation: int
     """Changes with every connection: what was learned from the store before may be out of date."""
 
+    @property
+    def is_answering(self) -> bool:
+        """Whether the last call was answered: while it is False, who can do without the store need not wait for it."""
+        ...
+
     async def command(self, *arguments: Argument) -> Reply:
         """One command."""
         ...

@@ -80,6 +80,7 @@ class RedisStore:
         self._sender: asyncio.Task[None] | None = None
         self._failed_at = -math.inf
         self._failure = ""
+        self._is_answering = True
         self._is_suspect = False
         self._is_closed = False
 
@@ -138,6 +139,11 @@ class RedisStore:
     def is_connected(self) -> bool:
         """Whether there is a connection to the right store, as far as is known without asking."""
         return self._connection is not None
+
+    @property
+    def is_answering(self) -> bool:
+        """Whether the last round trip succeeded; True before the first one."""
+        return self._is_answering
 
     def suspect(self) -> None:
         """Something the store said does not fit: the next call makes a new connection, whose instance is checked."""
@@ -204,6 +210,7 @@ class RedisStore:
                 await connection.send_packed_command(packed, check_health=False)
                 for item in allowed:
                     _answer(item.answer, await _read(connection))
+            self._is_answering = True
             self._count(started, len(allowed))
             if len(allowed) < len(batch):
                 _fail(batch, Reconnected("The accounting store was away for a moment.", retry_after=1.0))
@@ -211,6 +218,7 @@ class RedisStore:
             message = error.message if isinstance(error, StoreAway) else f"{type(error).__name__}"
             failure = refusal(f"The accounting store does not answer ({message}).", retry_after=1.0)
             failure.__cause__ = error
+            self._is_answering = False
             _fail(batch, failure)
             await self._disconnect()
         except BaseException:
