@@ -112,13 +112,8 @@ class Gateway:
         self._instance_file = settings.data_dir / "store-instance"
         self._store_trouble = "The accounting store has not been reached yet."
         self._store = RedisStore(worker.store_url, layout, instance=_read(self._instance_file))
-        self._ledger = StoreLedger(
-            self._store,
-            layout,
-            settings.data_dir / "spool",
-            fsync=settings.spool.fsync,
-            share=Share(worker.slot, settings.server.workers),
-        )
+        self._ledger = StoreLedger(self._store, layout, settings.data_dir / "spool", fsync=settings.spool.fsync)
+        self._ledger.keep_to(Share(worker.slot, settings.server.workers))
         self._settings = settings
         self._client = create_client(settings.upstream)
         self._metrics = Metrics()

@@ -54,6 +54,20 @@ class _Series:
     first_token: Callable[[float], None]
 
 
+class _StoreUse:
+    """Whether the store is there, and what is done without it."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.connected = _gauge(
+            "gateway_store_connected_workers", "Workers that can use the accounting store.", registry
+        )
+        self.without = Counter(
+            "gateway_admitted_without_store",
+            "Requests admitted by their last known limits while the store was away.",
+            registry=registry,
+        )
+
+
 class _Books:
     """What all workers know of the ledger: the continuous check, today's neurons beside the free ones."""
 
@@ -111,11 +125,6 @@ class Metrics:
             registry=registry,
         )
         self._refusals = Counter("gateway_refusals", "Requests a limit refused.", ["scope", "kind"], registry=registry)
-        self._without_store = Counter(
-            "gateway_admitted_without_store",
-            "Requests admitted by their last known limits while the store was away.",
-            registry=registry,
-        )
         self._attempts_failed = Counter(
             "gateway_attempts_failed", "Upstream calls that did not answer.", ["model", "kind"], registry=registry
         )
@@ -124,11 +133,9 @@ class Metrics:
         )
         self._in_flight = _gauge("gateway_requests_in_flight", "Requests being served now.", registry)
         self._spool_entries = _gauge("gateway_spool_entries", "Receipts the store has not confirmed yet.", registry)
-        self._store_up = _gauge(
-            "gateway_store_connected_workers", "Workers that can use the accounting store.", registry
-        )
+        self._store = _StoreUse(registry)
         self._books, self._administration = _Books(registry), _Administration(registry)
-        for gauge in (self._in_flight, self._spool_entries, self._store_up):
+        for gauge in (self._in_flight, self._spool_entries, self._store.connected):
             gauge.set(0)  # the file of the slot may still hold what a killed worker said
         self._series: dict[tuple[str, str, int], _Series] = {}
         self._projects: set[str] = set()
@@ -163,7 +170,7 @@ class Metrics:
 
     def admitted_without_store(self, requests: int) -> None:
         """So many more requests were admitted by their last known limits."""
-        self._without_store.inc(requests)
+        self._store.without.inc(requests)
 
     def disconnect(self) -> None:
         """A client left before its answer was complete."""
@@ -192,7 +199,7 @@ class Metrics:
         self._books.neurons_price.set(usd_per_thousand)
 
     def set_store_connected(self, is_connected: bool) -> None:
-        self._store_up.set(1 if is_connected else 0)
+        self._store.connected.set(1 if is_connected else 0)
 
     def _bind(self, project_id: str, model_id: str, status: int) -> _Series:
         project = _named(project_id, self._projects, _MOST_PROJECTS)

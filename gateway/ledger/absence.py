@@ -34,18 +34,22 @@ def may_go_on(identity: Identity) -> bool:
 
 
 class Absence:
-    """What one worker does without the store; `share` is its part of what a limit leaves to its replica."""
+    """What one worker does without the store."""
 
-    def __init__(self, store: Store, places: Places, clock: StoreClock, holds: Holds, share: Share) -> None:
+    def __init__(self, store: Store, places: Places, clock: StoreClock, holds: Holds) -> None:
         self.admitted = 0  # requests, since the worker started
         self.has_news = False  # a key is remembered whose limits were not asked for yet
         self._store = store
         self._places = places
         self._clock = clock
         self._holds = holds
-        self._allowances = Allowances(share)
+        self._allowances = Allowances()
         self._remembered: OrderedDict[str, Identity] = OrderedDict()
         self._is_noted = False  # that the store is away
+
+    def keep_to(self, share: Share) -> None:
+        """Admit no more than this part of what a limit leaves to the replica; all of it until this is said."""
+        self._allowances.share = share
 
     def note(self, request: HoldRequest, held: Held) -> None:
         """The store admitted a request of a key that may go on: remember the key and count the claim."""

@@ -47,7 +47,6 @@ class StoreLedger:
         spool_root: Path,
         *,
         fsync: Fsync = "never",
-        share: Share = Share(),  # noqa: B008 – a value
         clock: Callable[[], float] = time.time,
         store_now: Callable[[], int] | None = None,
     ) -> None:
@@ -59,7 +58,7 @@ class StoreLedger:
         self._places = Places(layout)
         self._store_clock = StoreClock(store_now)
         self._holds = Holds(store, self._places, self._store_clock)
-        self._absence = Absence(store, self._places, self._store_clock, self._holds, share)
+        self._absence = Absence(store, self._places, self._store_clock, self._holds)
         self._leases = Leases(store, self._places, self._store_clock, self._holds, self.live)
         self._spool: Spool = create_spool(spool_root, clock)
         self._forwarder = Forwarder(store, self._places, self._spool, self._store_clock.argument)
@@ -88,6 +87,10 @@ class StoreLedger:
     def lost(self) -> int:
         """Entries a store that went back in time has forgotten and no spool has any more."""
         return self._forwarder.lost + sum(forwarder.lost for forwarder in self._adopted)
+
+    def keep_to(self, share: Share) -> None:
+        """While the store is away, admit no more than this part of what the limits left."""
+        self._absence.keep_to(share)
 
     async def start(self) -> None:
         """Begin to forward, renew, expire and adopt. Works without the store: it is looked for as long as it takes."""

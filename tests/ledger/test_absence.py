@@ -46,7 +46,8 @@ def whole_or_nothing(identity: Identity, name: str) -> HoldRequest:
 @asynccontextmanager
 async def opened(server: ThrowAwayStore, root: Path, share: Share) -> AsyncIterator[tuple[StoreLedger, RedisStore]]:
     store = RedisStore(server.url, Layout("away:"), deadline_seconds=0.3)
-    ledger = StoreLedger(store, Layout("away:"), root, share=share)
+    ledger = StoreLedger(store, Layout("away:"), root)
+    ledger.keep_to(share)
     try:
         yield ledger, store
     finally:
