@@ -94,6 +94,8 @@ class Attempting:
         return self._upstream.completion(reply.status, reply.headers, reply.body, call, max_tokens)
 
     async def _open(self, job: Job, call: Call, max_tokens: int) -> OpenChoice | Failure:
+        if job.is_whole:
+            call = replace(call, stream=False)
         outbound = self._request(job, call, max_tokens)
         started = self._clock()
         if not outbound.stream:
@@ -114,15 +116,11 @@ class Attempting:
             outcome = await self._begin_whole(job, call, stream, max_tokens)
         self._note(job, outcome, started)
         if isinstance(outcome, OpenChoice) and outcome.is_hollow:
-            return await self._open_unstreamed(job, call, outcome, max_tokens)
+            self.book_stream(job, outcome, "stop")  # it was billed
+            job.choices.remove(outcome)
+            await outcome.close()
+            return Failure("hollow", "tokens were billed and none came", 200)
         return outcome
-
-    async def _open_unstreamed(self, job: Job, call: Call, hollow: OpenChoice, max_tokens: int) -> OpenChoice | Failure:
-        """The stream was billed and brought nothing: the same call without streaming has the text."""
-        self.book_stream(job, hollow, "stop")
-        job.choices.remove(hollow)
-        await hollow.close()
-        return await self._open(job, replace(call, stream=False), max_tokens)
 
     async def _begin(self, job: Job, choice: OpenChoice, deadline: float) -> OpenChoice | Failure:
         """Read up to the first event."""

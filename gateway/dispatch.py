@@ -26,7 +26,7 @@ from gateway.core.patience import patience
 from gateway.core.reading import read_call
 from gateway.core.receipt import EndReason
 from gateway.core.records import Identity
-from gateway.core.retry import Attempts, error_of
+from gateway.core.retry import Attempts, Retry, error_of
 from gateway.core.routing import Plan
 from gateway.fleet.knowledge import Knowledge
 from gateway.heartbeat import Heartbeat
@@ -186,13 +186,16 @@ class Dispatch:
             if left > 0 or outcome.kind != "first_byte_timeout":  # an impatient client says nothing about the model
                 self._knowledge.failed(job.candidate, outcome)
             retry = attempts.next(outcome, number, random.random())
-            is_over = request.exchange.is_committed or retry is None or retry.pause >= left
-            if is_over or retry is None or not self._knowledge.take_retry():
+            if retry is None or retry.pause >= left or not self._may_retry(request, retry):
                 raise error_of(outcome, job.candidate.model, time.time())
-            number = retry.candidate
+            number, job.is_whole = retry.candidate, retry.is_whole
             await asyncio.sleep(retry.pause)
-            if request.exchange.is_committed:
+            if request.exchange.is_committed and not retry.is_whole:
                 raise error_of(outcome, job.candidate.model, time.time())
+
+    def _may_retry(self, request: Request, retry: Retry) -> bool:
+        """After the first byte only the same model may go on, and only while the budget lasts."""
+        return (retry.is_whole or not request.exchange.is_committed) and self._knowledge.take_retry()
 
     async def _hold(self, job: Job, catalog: Catalog) -> int:
         """Claim the candidate's worst case, or restate the claim for it. Returns the max_tokens granted per choice.

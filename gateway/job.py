@@ -51,6 +51,7 @@ class Job:
     affinity: str = ""  # the conversation's word for the upstream
     held: Held | None = None
     rates: tuple[Rate, ...] = ()  # what the limits of tokens and requests leave
+    is_whole: bool = False  # the stream that was asked for is asked for without streaming
     is_owed: bool = False  # a hold is open: it must be settled or released before the job ends
     end: EndReason = "client_gone"  # what the row says of the end; true until something else happens
     status: int = 499  # likewise: 499 where the client did not wait for an answer

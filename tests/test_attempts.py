@@ -135,16 +135,21 @@ async def test_open_silent_stream_is_a_first_byte_timeout_and_closed() -> None:
 
 
 @on_loop
-async def test_open_hollow_stream_is_booked_and_asked_again_whole() -> None:
+async def test_open_hollow_stream_is_booked_and_a_failure_of_its_own() -> None:
     async with simulated() as (upstream, attempts):
         call = make_call("Count to 3 [[sim: variant=F tool_call=none]]", stream=True, tools=(Tool("f", "", {}),))
         job = make_job(call)
         found = await attempts.open(job, 256)
-        assert not isinstance(found, Failure)
-        assert found[0].is_booked
-        assert found[0].events[-1] == Finish("stop")
-        assert booked(job) == [("stop", "reported")] * 2
+        assert isinstance(found, Failure)
+        assert found.kind == "hollow"
+        assert booked(job) == [("stop", "reported")]
         assert job.choices == []
+        job.is_whole = True
+        whole = await attempts.open(job, 256)
+        assert not isinstance(whole, Failure)
+        assert whole[0].is_booked
+        assert whole[0].events[-1] == Finish("stop")
+        assert booked(job) == [("stop", "reported")] * 2
         assert [call.stream for call in upstream.record.calls] == [True, False]
 
 

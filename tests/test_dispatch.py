@@ -180,7 +180,7 @@ async def test_attempt_falls_back_to_another_model_of_the_route(store_url: str, 
         ("error=10000", 502, "upstream_not_authorized", 1),
         ("error=5006", 400, None, 1),
         ("error=5021", 400, "context_length_exceeded", 1),
-        ("error=5028", 404, "model_not_found", 1),
+        ("error=5028", 404, "model_not_found", 2),
         ("error=4006", 429, "insufficient_quota", 1),
         ("error=971 retry_after=0.1", 503, "server_is_overloaded", 1),
     ],
@@ -277,6 +277,24 @@ async def test_open_hollow_stream_is_asked_again_without_streaming(store_url: st
         assert [call.stream for call in worker.upstream.record.calls] == [True, False]
         told = [call.completion_tokens for call in worker.upstream.record.calls]
         assert row.completion_tokens == sum(told)
+
+
+@pytest.mark.parametrize("chat", [{}, {"commit_after_seconds": 0.001}])
+@on_loop
+async def test_open_hollow_stream_asked_again_is_held_beside_what_it_has_cost(
+    store_url: str, chat: dict[str, float]
+) -> None:
+    async with running_worker(store_url, chat=chat, routes={"auto": {"models": [FP8], "max_attempts": 1}}) as worker:
+        worker.upstream.set_scenario("rules: [{match: {nth: 2}, set: {gate: door}}]")
+        text = "Count to 7 [[sim: variant=F tool_call=none delay=0.02]]"
+        asked = asyncio.create_task(worker.ask(text, "auto", stream=True, tools=TOOLS))
+        await worker.at_gate("door")
+        (live,) = worker.ledger.live.values()
+        assert live.request.spent_nano > 0
+        worker.upstream.open_gate("door")
+        assert "1" in text_of((await asked).content)
+        (row,) = await worker.rows(1)
+        assert attempts(row) == ["stop", "stop"]
 
 
 @pytest.mark.parametrize("stream", [False, True])

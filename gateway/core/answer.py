@@ -24,6 +24,7 @@ FailureKind = Literal[
     "malformed",
     "cut",
     "unmet",
+    "hollow",
 ]
 """How an attempt failed; `core.retry` decides by this word and by whether the client has seen a byte."""
 

@@ -22,7 +22,7 @@ from gateway.core.errors import (
     UpstreamQuotaUsedUp,
 )
 
-Move = Literal["again", "elsewhere", "once", "stop"]
+Move = Literal["again", "elsewhere", "once", "whole", "stop"]
 
 MOVES: Mapping[FailureKind, Move] = {
     # `again`: another model first, the same one after a pause. The request did not run, or ran into nothing.
@@ -37,6 +37,8 @@ MOVES: Mapping[FailureKind, Move] = {
     "too_long": "elsewhere",
     # `once`: the model answered, and was paid, but not in the form that was asked for; a second time may do.
     "unmet": "once",
+    # `whole`: the stream was billed and brought nothing; without streaming the same model has the text.
+    "hollow": "whole",
     # `stop`: it is about the account or the request, so every model would say the same.
     "quota": "stop",
     "rate_limited": "stop",
@@ -52,10 +54,11 @@ _API_BLOCK = 300.0  # seconds Cloudflare blocks all API calls of a user after th
 
 @dataclass(slots=True, frozen=True)
 class Retry:
-    """Try candidate number `candidate` after `pause` seconds."""
+    """Try candidate number `candidate` after `pause` seconds; `is_whole`: without streaming."""
 
     candidate: int
     pause: float
+    is_whole: bool = False
 
 
 @dataclass(slots=True)
@@ -67,10 +70,16 @@ class Attempts:
     made: int = 0
     excluded: int = 0  # bit set over candidate numbers
     unmet: int = 0  # answers that were not in the form asked for
+    is_whole: bool = False  # a stream was asked again without streaming
+    is_doubted: bool = False  # the last model left said that it is retired, and was asked again
 
     def next(self, failure: Failure, candidate: int, jitter: float) -> Retry | None:
         """Where to go after `failure` of `candidate`; None means give up. `jitter` is in [0, 1)."""
         move = MOVES[failure.kind]
+        if move == "whole" and not self.is_whole:  # beside `limit`: half of an attempt is missing
+            self.is_whole = True
+            self.limit += 1
+            return Retry(candidate, 0.0, is_whole=True)
         if move == "stop" or self.made >= self.limit:
             return None
         if move == "once":
@@ -81,9 +90,16 @@ class Attempts:
             self.excluded |= 1 << candidate
         following = self._following(candidate)
         if following is None:
-            return None
+            return self._confirm(failure, candidate, jitter)
         is_first_visit = self.made < self.count and following > candidate
         return Retry(following, 0.0 if is_first_visit else self._pause(failure, jitter))
+
+    def _confirm(self, failure: Failure, candidate: int, jitter: float) -> Retry | None:
+        """One odd answer must not turn a live model into an unknown one where no other could answer."""
+        if failure.kind != "retired" or self.is_doubted:
+            return None
+        self.is_doubted = True
+        return Retry(candidate, self._pause(failure, jitter))
 
     def _following(self, candidate: int) -> int | None:
         for step in range(1, self.count + 1):
@@ -133,6 +149,7 @@ _ERRORS: Mapping[FailureKind, Callable[[Failure], GatewayError]] = {
     "server_error": _failed("Workers AI failed"),
     "malformed": _failed("Workers AI sent an answer that cannot be read"),
     "unmet": lambda failure: AnswerUnmet(f"No answer in the form that was asked for: {failure.message}."),
+    "hollow": _failed("Workers AI streamed an answer without content"),
     "cut": _failed("Workers AI closed the connection before its answer was complete"),
     "rejected": lambda failure: InvalidRequest(f"Workers AI refused the request: {failure.message}"),
 }

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from gateway.core.answer import Failure, FailureKind
 from gateway.core.catalog import Model, Price
 from gateway.core.errors import GatewayError
-from gateway.core.retry import MOVES, Attempts, error_of
+from gateway.core.retry import MOVES, Attempts, Retry, error_of
 
 MODEL = Model("old", 1000, (Price("p", 0, "page", 1, 1),), successor="new")
 KINDS: tuple[FailureKind, ...] = typing.get_args(FailureKind)
@@ -25,7 +25,7 @@ def test_next_after_a_failure_of_account_or_request_stops(kind: FailureKind) -> 
     assert attempts.next(Failure(kind, "x"), 0, 0.5) is None
 
 
-@pytest.mark.parametrize("kind", [kind for kind in KINDS if MOVES[kind] != "stop"])
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if MOVES[kind] not in ("stop", "whole")])
 def test_next_after_a_first_failure_goes_to_the_next_model_without_a_pause(kind: FailureKind) -> None:
     retry = Attempts(count=3, limit=3, made=1).next(Failure(kind, "x"), 0, 0.5)
     assert retry is not None
@@ -79,7 +79,7 @@ def test_next_over_any_failures_ends_within_the_limit(
         assert 0 <= retry.candidate < count
         assert 0 <= retry.pause <= 8
         candidate = retry.candidate
-    assert attempts.made <= limit
+    assert attempts.made <= attempts.limit <= limit + 1  # one more where a stream was hollow
 
 
 @pytest.mark.parametrize(
@@ -98,6 +98,7 @@ def test_next_over_any_failures_ends_within_the_limit(
         ("malformed", 502, "server_error", None),
         ("cut", 502, "server_error", None),
         ("unmet", 502, "model_output_invalid", False),
+        ("hollow", 502, "server_error", None),
     ],
 )
 def test_error_of_each_kind_has_the_promised_status_and_code(
@@ -127,3 +128,25 @@ def test_next_after_an_answer_in_the_wrong_form_tries_once() -> None:
     assert attempts.next(Failure("unmet", "x"), 0, 0.5) is not None
     attempts.made = 2
     assert attempts.next(Failure("unmet", "x"), 1, 0.5) is None
+
+
+def test_next_after_a_hollow_stream_is_the_same_model_whole_and_once() -> None:
+    attempts = Attempts(count=2, limit=1, made=1)
+    assert attempts.next(Failure("hollow", "x"), 0, 0.5) == Retry(0, 0.0, is_whole=True)
+    attempts.made = 2
+    assert attempts.next(Failure("hollow", "x"), 0, 0.5) is None
+    assert attempts.next(Failure("capacity", "x"), 0, 0.5) is None
+
+
+def test_next_retired_with_nobody_else_is_asked_once_more() -> None:
+    attempts = Attempts(count=1, limit=5, made=1)
+    retry = attempts.next(Failure("retired", "x"), 0, 0.5)
+    assert retry is not None
+    assert (retry.candidate, retry.pause > 0) == (0, True)
+    attempts.made = 2
+    assert attempts.next(Failure("retired", "x"), 0, 0.5) is None
+
+
+def test_next_retired_with_somebody_else_is_not_asked_again() -> None:
+    attempts = Attempts(count=2, limit=5, made=1)
+    assert attempts.next(Failure("retired", "x"), 0, 0.5) == Retry(1, 0.0)

@@ -128,6 +128,15 @@ async def test_answer_lengths_of_a_key_move_the_cheapest_choice(store_url: str) 
 
 
 @on_loop
+async def test_one_odd_word_of_retirement_is_noticed_by_nobody(store_url: str) -> None:
+    async with running_worker(store_url) as worker:
+        worker.upstream.set_scenario(json.dumps({"rules": [{"match": {"nth": 1}, "set": {"error": 5028}}]}))
+        answer = await worker.ask("hello", FP8)
+        assert (answer.status_code, answer.headers["x-gateway-attempts"]) == (200, "2")
+        assert worker.app._dispatch._knowledge.learned().retired == frozenset()
+
+
+@on_loop
 async def test_retirement_in_the_middle_of_the_day_is_announced(store_url: str) -> None:
     async with running_worker(store_url, routes={"auto": {"models": [FP8, FAST], "policy": "ordered"}}) as worker:
         assert (await worker.ask("hello", "auto")).headers["x-gateway-model"] == FP8
