@@ -1,15 +1,18 @@
-"""`gateway keys`: virtual keys, issued, listed, revoked. A secret is printed once, alone on stdout, when it is made."""
+"""`gateway keys`: virtual keys, from issue to revocation. A secret is printed once, alone on stdout, when made."""
 
 from typing import Annotated
 
 import msgspec
 import typer
 
+from gateway.cli.assignments import complete_assignment, explain_assignments, read_assignments
 from gateway.cli.connection import Connection, decode_all
-from gateway.cli.failure import CommandFailed, ExitCode
+from gateway.cli.limit_kinds import print_limits
 from gateway.cli.output import Column, print_json, print_note, print_table, show_moment
-from gateway.cli.session import AsJson, Yes, all_projects, confirm, connect, find_project
-from gateway.cli.views import Key, NewAccount, Project
+from gateway.cli.period import now
+from gateway.cli.rules_table import print_rules
+from gateway.cli.session import AsJson, Yes, all_projects, confirm, connect, find_key, find_project, keys_path
+from gateway.cli.views import Account, IssuedKey, Key, NewAccount, Project
 
 app = typer.Typer(no_args_is_help=True, help="Virtual keys: what clients put where an OpenAI key goes.")
 
@@ -25,6 +28,13 @@ _COLUMNS = (
 _SECONDS_PER_DAY = 86400
 _MAX_DAYS = 365
 
+KeyId = Annotated[str, typer.Argument(help="The key's id, as `gateway keys list` shows it.")]
+OfProject = Annotated[str | None, typer.Option(help="Id or name; else it is looked for in all.")]
+Settings = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="SETTING...", help=explain_assignments(), autocompletion=complete_assignment),
+]
+
 
 @app.command("create")
 def create_key(
@@ -32,19 +42,25 @@ def create_key(
     project: Annotated[str, typer.Option(help="Id or name of the project that pays.")],
     name: Annotated[str, typer.Option(help="Who will use it: a program, a person.")],
     expires_days: Annotated[int | None, typer.Option(min=1, max=_MAX_DAYS, help="Stop after so many days.")] = None,
+    settings: Settings = None,
     as_json: AsJson = False,
 ) -> None:
-    """Make a key. It is shown once and stored nowhere."""
+    """Make a key, with limits and rules of its own. It is shown once and stored nowhere."""
+    body = {"name": name, **read_assignments(settings or (), now())}
+    if expires_days is not None:
+        body["expires_in_seconds"] = expires_days * _SECONDS_PER_DAY
+    owner = body.pop("owner", None)
     with connect(context) as connection:
         found = find_project(connection, project)
-        seconds = None if expires_days is None else expires_days * _SECONDS_PER_DAY
-        answer = connection.post(
-            f"/organization/projects/{found.id}/service_accounts", {"name": name, "expires_in_seconds": seconds}
-        )
+        if owner is None:
+            answer = connection.post(_accounts_of(found), body)
+        else:
+            account = _account_named(connection, found, str(owner))
+            answer = connection.post(f"{_accounts_of(found)}/{account.id}/api_keys", body)
     if as_json:
         print_json(msgspec.Raw(answer))
         return
-    issued = msgspec.json.decode(answer, type=NewAccount).api_key
+    issued = msgspec.json.decode(answer, type=NewAccount).api_key if owner is None else _issued(answer)
     print_note(f"Key {issued.id} of project {found.name}. It is shown this once; keep it safe:")
     typer.echo(issued.value)
 
@@ -60,7 +76,7 @@ def list_keys(
     with connect(context) as connection:
         projects = [find_project(connection, project)] if project else all_projects(connection)
         parameters = {"include_revoked": "true" if revoked else "false"}
-        found = [item for each in projects for item in connection.items(_keys_of(each), parameters)]
+        found = [item for each in projects for item in connection.items(keys_path(each.id), parameters)]
     if as_json:
         print_json(found)
         return
@@ -69,46 +85,109 @@ def list_keys(
     print_table(_COLUMNS, rows)
 
 
+@app.command("show")
+def show_key(context: typer.Context, key_id: KeyId, project: OfProject = None, as_json: AsJson = False) -> None:
+    """Show a key: its limits with what is left of each, and the rules that apply to it with who says so."""
+    with connect(context) as connection:
+        key = find_key(connection, key_id, project, with_revoked=True)
+        path = f"{keys_path(key.project_id)}/{key.id}"
+        if as_json:
+            print_json(msgspec.Raw(connection.get(path, {"include_revoked": "true"})))
+            return
+        owner = msgspec.json.decode(connection.get(f"/organization/projects/{key.project_id}"), type=Project)
+        limits = None if key.revoked_at else connection.get(f"{path}/limits")
+    print_table(_COLUMNS, [_row(key, owner.name)])
+    typer.echo()
+    if limits is not None:
+        print_limits(limits)
+        typer.echo()
+    print_rules(("key", key), ("project", owner))
+
+
+@app.command("update")
+def update_key(
+    context: typer.Context,
+    key_id: KeyId,
+    settings: Annotated[
+        list[str],
+        typer.Argument(metavar="SETTING...", help=explain_assignments(), autocompletion=complete_assignment),
+    ],
+    project: OfProject = None,
+    as_json: AsJson = False,
+) -> None:
+    """Change a key: name, owner, end, limits, rules. It holds from the next request on."""
+    body = read_assignments(settings, now())
+    with connect(context) as connection:
+        key = find_key(connection, key_id, project)
+        answer = connection.change(f"{keys_path(key.project_id)}/{key.id}", body)
+    if as_json:
+        print_json(msgspec.Raw(answer))
+        return
+    print_note(f"Key {key.name} ({key.redacted_value}) is changed. `gateway keys show {key.id}` shows it.")
+
+
+@app.command("disable")
+def disable_key(
+    context: typer.Context, key_id: KeyId, project: OfProject = None, yes: Yes = False, as_json: AsJson = False
+) -> None:
+    """Disable a key: its next request is refused, until it is enabled again."""
+    with connect(context) as connection:
+        key = find_key(connection, key_id, project)
+        confirm(f"Disable key {key.name} ({key.redacted_value}, {key.id})?", yes)
+        _switch(connection, key, disabled=True, as_json=as_json)
+
+
+@app.command("enable")
+def enable_key(context: typer.Context, key_id: KeyId, project: OfProject = None, as_json: AsJson = False) -> None:
+    """Enable a disabled key again."""
+    with connect(context) as connection:
+        _switch(connection, find_key(connection, key_id, project), disabled=False, as_json=as_json)
+
+
 @app.command("revoke")
 def revoke_key(
-    context: typer.Context,
-    key_id: Annotated[str, typer.Argument(help="The key's id, as `gateway keys list` shows it.")],
-    project: Annotated[str | None, typer.Option(help="Id or name; else it is looked for in all.")] = None,
-    yes: Yes = False,
-    as_json: AsJson = False,
+    context: typer.Context, key_id: KeyId, project: OfProject = None, yes: Yes = False, as_json: AsJson = False
 ) -> None:
     """Revoke a key: its next request is refused. This cannot be undone."""
     with connect(context) as connection:
-        projects = [find_project(connection, project)] if project else all_projects(connection)
-        key = _find_key(connection, projects, key_id)
+        key = find_key(connection, key_id, project)
         confirm(f"Revoke key {key.name} ({key.redacted_value}, {key.id}), for good?", yes)
-        answer = connection.delete(f"/organization/projects/{key.project_id}/api_keys/{key.id}")
+        answer = connection.delete(f"{keys_path(key.project_id)}/{key.id}")
     if as_json:
         print_json(msgspec.Raw(answer))
         return
     print_note(f"Key {key.name} ({key.redacted_value}) is revoked.")
 
 
-def _find_key(connection: Connection, projects: list[Project], key_id: str) -> Key:
-    for project in projects:
-        for key in decode_all(connection.items(_keys_of(project)), Key):
-            if key.id == key_id:
-                return key
-    raise CommandFailed(
-        f"There is no key '{key_id}' that could be revoked.",
-        ExitCode.REFUSED,
-        "`gateway keys list --revoked` shows all, with their ids.",
-    )
+def _switch(connection: Connection, key: Key, *, disabled: bool, as_json: bool) -> None:
+    answer = connection.post(f"{keys_path(key.project_id)}/{key.id}", {"disabled": disabled})
+    if as_json:
+        print_json(msgspec.Raw(answer))
+        return
+    print_note(f"Key {key.name} ({key.redacted_value}) is {'disabled' if disabled else 'enabled'}.")
 
 
-def _keys_of(project: Project) -> str:
-    return f"/organization/projects/{project.id}/api_keys"
+def _accounts_of(project: Project) -> str:
+    return f"/organization/projects/{project.id}/service_accounts"
+
+
+def _account_named(connection: Connection, project: Project, name_or_id: str) -> Account:
+    """The service account with this id or name; made where there is none of this name."""
+    accounts = decode_all(connection.items(_accounts_of(project)), Account)
+    for found in (each for each in accounts if name_or_id in (each.id, each.name)):
+        return found
+    body = {"name": name_or_id, "create_service_account_only": True}
+    return msgspec.json.decode(connection.post(_accounts_of(project), body), type=Account)
+
+
+def _issued(answer: bytes) -> IssuedKey:
+    return msgspec.json.decode(answer, type=IssuedKey)
 
 
 def _row(key: Key, project_name: str) -> tuple[str, ...]:
-    status = "revoked" if key.revoked_at else "active"
+    status = "revoked" if key.revoked_at else "disabled" if key.disabled else "active"
     if status == "active" and key.expires_at:
-        status = f"until {show_moment(key.expires_at)}"
+        status = f"{'until' if key.expires_at > now() else 'expired'} {show_moment(key.expires_at)}"
     return (
         key.id,
         key.name,

@@ -6,11 +6,10 @@ from decimal import Decimal, InvalidOperation
 import msgspec
 import typer
 
-from gateway.cli.connection import Connection, decode_all
-from gateway.cli.failure import CommandFailed, ExitCode
+from gateway.cli.connection import Connection
 from gateway.cli.output import Column, print_table, show_dollars, show_moment
-from gateway.cli.session import all_projects, find_project
-from gateway.cli.views import Key, KindLimit
+from gateway.cli.session import find_key, find_project, keys_path
+from gateway.cli.views import KindLimit
 
 LimitEntry = dict[str, str | int | None]
 
@@ -59,15 +58,12 @@ def budget_entry(dollars: Decimal, window: str) -> LimitEntry:
 
 def limits_path(connection: Connection, project: str | None, key_id: str | None) -> str:
     """Where the limits of a key, of a project or of the organisation lie. Raises CommandFailed."""
-    if key_id is None:
-        return "/organization/limits" if project is None else f"{_path(find_project(connection, project).id)}/limits"
-    for each in [find_project(connection, project)] if project else all_projects(connection):
-        keys = decode_all(connection.items(f"{_path(each.id)}/api_keys"), Key)
-        if any(key.id == key_id for key in keys):
-            return f"{_path(each.id)}/api_keys/{key_id}/limits"
-    raise CommandFailed(
-        f"There is no key '{key_id}'.", ExitCode.REFUSED, "`gateway keys list` shows all, with their ids."
-    )
+    if key_id is not None:
+        key = find_key(connection, key_id, project)
+        return f"{keys_path(key.project_id)}/{key.id}/limits"
+    if project is not None:
+        return f"/organization/projects/{find_project(connection, project).id}/limits"
+    return "/organization/limits"
 
 
 def change_limits(connection: Connection, path: str, entries: Sequence[LimitEntry]) -> bytes:
@@ -82,10 +78,6 @@ def print_limits(answer: bytes) -> None:
 
 class _Limits(msgspec.Struct):
     data: list[KindLimit]
-
-
-def _path(project_id: str) -> str:
-    return f"/organization/projects/{project_id}"
 
 
 def _row(limit: KindLimit) -> tuple[str, ...]:

@@ -1,12 +1,16 @@
-"""`gateway projects`: a team's share of the account, made, listed, archived."""
+"""`gateway projects`: a team's share of the account, made, listed, shown, altered, archived."""
 
 from typing import Annotated
 
 import msgspec
 import typer
 
+from gateway.cli.assignments import complete_assignment, explain_assignments, read_assignments
 from gateway.cli.connection import decode_all
+from gateway.cli.limit_kinds import print_limits
 from gateway.cli.output import Column, print_json, print_note, print_table, show_moment
+from gateway.cli.period import now
+from gateway.cli.rules_table import print_rules
 from gateway.cli.session import AsJson, Yes, confirm, connect, find_project
 from gateway.cli.views import Project
 
@@ -15,15 +19,23 @@ app = typer.Typer(no_args_is_help=True, help="Projects: a team's share of the ac
 _COLUMNS = (Column("ID"), Column("NAME"), Column("STATUS"), Column("CREATED (UTC)"))
 
 
+_SETTINGS_HELP = explain_assignments(of_project=True)
+
+
 @app.command("create")
 def create_project(
     context: typer.Context,
     name: Annotated[str, typer.Argument(help="A name for reports.")],
+    settings: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="SETTING...", help=_SETTINGS_HELP, autocompletion=complete_assignment),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Make a project. Prints its id."""
+    """Make a project, with limits and rules of its own. Prints its id."""
+    body = {"name": name, **read_assignments(settings or (), now(), of_project=True)}
     with connect(context) as connection:
-        answer = connection.post("/organization/projects", {"name": name})
+        answer = connection.post("/organization/projects", body)
     if as_json:
         print_json(msgspec.Raw(answer))
         return
@@ -45,10 +57,49 @@ def list_projects(
     if as_json:
         print_json(found)
         return
-    rows = [
-        (each.id, each.name, each.status, show_moment(each.created_at)) for each in decode_all(iter(found), Project)
-    ]
-    print_table(_COLUMNS, rows)
+    print_table(_COLUMNS, [_row(each) for each in decode_all(iter(found), Project)])
+
+
+@app.command("show")
+def show_project(
+    context: typer.Context,
+    project: Annotated[str, typer.Argument(help="Id or name.")],
+    as_json: AsJson = False,
+) -> None:
+    """Show a project: its limits with what is left of each, and its rules."""
+    with connect(context) as connection:
+        found = find_project(connection, project)
+        path = f"/organization/projects/{found.id}"
+        if as_json:
+            print_json(msgspec.Raw(connection.get(path)))
+            return
+        limits = connection.get(f"{path}/limits")
+    print_table(_COLUMNS, [_row(found)])
+    typer.echo()
+    print_limits(limits)
+    typer.echo()
+    print_rules(("project", found))
+
+
+@app.command("update")
+def update_project(
+    context: typer.Context,
+    project: Annotated[str, typer.Argument(help="Id or name.")],
+    settings: Annotated[
+        list[str],
+        typer.Argument(metavar="SETTING...", help=_SETTINGS_HELP, autocompletion=complete_assignment),
+    ],
+    as_json: AsJson = False,
+) -> None:
+    """Change a project: name, limits, rules. It holds from the next request of any of its keys on."""
+    body = read_assignments(settings, now(), of_project=True)
+    with connect(context) as connection:
+        found = find_project(connection, project)
+        answer = connection.change(f"/organization/projects/{found.id}", body)
+    if as_json:
+        print_json(msgspec.Raw(answer))
+        return
+    print_note(f"Project {found.name} ({found.id}) is changed. `gateway projects show {found.id}` shows it.")
 
 
 @app.command("archive")
@@ -67,3 +118,7 @@ def archive_project(
         print_json(msgspec.Raw(answer))
         return
     print_note(f"Project {found.name} ({found.id}) is archived.")
+
+
+def _row(project: Project) -> tuple[str, ...]:
+    return project.id, project.name, project.status, show_moment(project.created_at)

@@ -1,4 +1,4 @@
-"""What the commands that talk to a running gateway share: the connection of this invocation, and finding a project."""
+"""What the commands that talk to a running gateway share: the connection, and finding projects and keys."""
 
 from typing import Annotated
 
@@ -7,7 +7,7 @@ import typer
 from gateway.cli.connection import Connection, decode_all
 from gateway.cli.failure import CommandFailed, ExitCode
 from gateway.cli.place import Hints
-from gateway.cli.views import Project
+from gateway.cli.views import Key, Project
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print the API's own JSON.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")]
@@ -50,6 +50,25 @@ def find_project(connection: Connection, name_or_id: str) -> Project:
         ids = ", ".join(project.id for project in found)
         raise CommandFailed(f"Several projects are named '{name_or_id}': {ids}.", ExitCode.USAGE, "Use the id.")
     return found[0]
+
+
+def find_key(connection: Connection, key_id: str, project: str | None = None, *, with_revoked: bool = False) -> Key:
+    """The key with this id, of one project or of any. Raises CommandFailed."""
+    asked = {"include_revoked": "true" if with_revoked else "false"}
+    for each in [find_project(connection, project)] if project else all_projects(connection):
+        for key in decode_all(connection.items(keys_path(each.id), asked), Key):
+            if key.id == key_id:
+                return key
+    raise CommandFailed(
+        f"There is no key '{key_id}' that could be used.",
+        ExitCode.REFUSED,
+        "`gateway keys list --revoked` shows all, with their ids.",
+    )
+
+
+def keys_path(project_id: str) -> str:
+    """Where a project's keys are."""
+    return f"/organization/projects/{project_id}/api_keys"
 
 
 def confirm(question: str, yes: bool) -> None:

@@ -5,7 +5,28 @@ from decimal import Decimal
 import msgspec
 
 
-class Project(msgspec.Struct):
+class DrainUpTo(msgspec.Struct):
+    """How far a drain goes."""
+
+    tokens: int | None = None
+    seconds: int | None = None
+
+
+class Ruled(msgspec.Struct, kw_only=True):
+    """What a project or key says of how its requests are treated; None where it says nothing."""
+
+    allowed_models: list[str] | None = None
+    allowed_routes: list[str] | None = None
+    default_route: str | None = None
+    on_disconnect: str | None = None
+    drain_up_to: DrainUpTo | None = None
+    on_store_down: str | None = None
+    on_revoke: str | None = None
+    log_content: bool | None = None
+    tags: dict[str, str] = {}
+
+
+class Project(Ruled, kw_only=True):
     """A project."""
 
     id: str
@@ -14,7 +35,20 @@ class Project(msgspec.Struct):
     status: str
 
 
-class Key(msgspec.Struct):
+class Account(msgspec.Struct):
+    """A service account: the owner of keys."""
+
+    id: str
+    name: str
+
+
+class KeyOwner(msgspec.Struct):
+    """Whose key it is."""
+
+    service_account: Account | None = None
+
+
+class Key(Ruled, kw_only=True):
     """A virtual key."""
 
     id: str
@@ -22,6 +56,8 @@ class Key(msgspec.Struct):
     redacted_value: str
     created_at: int
     project_id: str
+    owner: KeyOwner
+    disabled: bool = False
     last_used_at: int | None = None
     expires_at: int | None = None
     revoked_at: int | None = None
