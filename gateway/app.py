@@ -41,19 +41,20 @@ from gateway.organization.rejections import Rejections
 from gateway.organization.service import AdminService, admin_service
 from gateway.planning import Planning
 from gateway.relay import Receive, Scope, Send
+from gateway.reporter import Reporter, Sources
 from gateway.site import Site, refuse
 from gateway.store.layout import Layout
 from gateway.store.redis_store import RedisStore
 from gateway.surfaces import SURFACES
 from gateway.tokenizer import load_tokenizer
 from gateway.upstreams import UPSTREAMS
+from gateway.witness import Witness
 from gateway.worker import WorkerSettings
 
 _log = logging.getLogger("gateway.app")
 
 _FIRST_PAUSE = 0.2  # seconds between two tries to open the store, doubled up to the longest
 _LONGEST_PAUSE = 5.0
-_REPORT_SECONDS = 1.0  # how often gauges are brought up to date
 _DRAIN_SECONDS = 5.0  # for the store to take what is in the spool; the rest is adopted at the next start
 
 
@@ -96,7 +97,7 @@ class Gateway:
         opening = asyncio.create_task(self._open_forever())
         # Usually the store is there at once; if not, the worker serves refusals meanwhile and says why.
         await asyncio.wait([opening], timeout=_LONGEST_PAUSE)
-        self._tasks = [opening, asyncio.create_task(self._report_forever())]
+        self._tasks = [opening, asyncio.create_task(self._reporter.run())]
         self._tasks.append(asyncio.create_task(self._dispatch.heartbeat.run()))
         self._tasks.append(asyncio.create_task(self._audit_forever(opening)))
         self._tasks.append(asyncio.create_task(self._watch_burn(opening)))
@@ -111,18 +112,21 @@ class Gateway:
         self._layout = layout
         self._instance_file = settings.data_dir / "store-instance"
         self._store_trouble = "The accounting store has not been reached yet."
-        self._store = RedisStore(worker.store_url, layout, instance=_read(self._instance_file))
+        self._metrics = Metrics()
+        self._store = RedisStore(
+            worker.store_url, layout, instance=_read(self._instance_file), observe=self._metrics.store_answered
+        )
         self._ledger = StoreLedger(self._store, layout, settings.data_dir / "spool", fsync=settings.spool.fsync)
         self._ledger.keep_to(Share(worker.slot, settings.server.workers))
         self._settings = settings
         self._client = create_client(settings.upstream)
-        self._metrics = Metrics()
         self._tokenizer = tokenizer = load_tokenizer(settings.tokenizer_path)
         keyring = Keyring(self._store, layout, time.time)
         attempting = self._attempting(settings, self._client)
         knowledge = Knowledge(time.time)
         planning = Planning(tokenizer, knowledge, time.time, random.random)
-        collaborators = Collaborators(keyring, self._ledger, attempting, planning, knowledge, self._metrics)
+        witness = Witness(self._metrics)
+        collaborators = Collaborators(keyring, self._ledger, attempting, planning, knowledge, witness)
         self._dispatch = Dispatch(settings, worker.upstream_name, collaborators)
         sessions = Sessions(self._store, layout, worker.admin_key)
         admin = self._admin(sessions)
@@ -132,6 +136,18 @@ class Gateway:
         explain = Explain(SURFACES["/v1/chat/completions"], planning, keyring, lambda: self._dispatch.snapshot)
         self._site.router.routes.append(Route("/v1/explain", explain))
         self._site.notice = worker.notice
+        self._reporter = self._create_reporter(admin, knowledge, witness)
+
+    def _create_reporter(self, admin: AdminService, knowledge: Knowledge, witness: Witness) -> Reporter:
+        sources = Sources(
+            self._ledger,
+            self._store,
+            admin.registry,
+            knowledge.learned,
+            lambda: witness.in_flight,
+            lambda: self._is_open,
+        )
+        return Reporter(sources, self._metrics, self._settings, reads_limits=self._worker.slot == 0)
 
     def _create_auditor(self) -> Auditor:
         layout, ledger = self._layout, self._settings.ledger
@@ -140,7 +156,7 @@ class Gateway:
             layout,
             Verifier(self._store, layout, lambda: self._ledger.pending),
             f"{os.getpid()}.{secrets.token_hex(8)}",
-            lambda standing: self._metrics.set_standing(standing.drift, standing.verified_at),
+            lambda standing: self._metrics.books.show_audit(standing.drift, standing.verified_at),
             Trimmer(
                 self._store,
                 layout,
@@ -183,6 +199,7 @@ class Gateway:
         self._settings = settings
         self._dispatch.adopt(settings, self._attempting(settings, client))
         self._site.catalog = settings.catalog
+        self._reporter.settings = settings
         self._cross_origin = _cross_origin(settings)
 
     def post_notice(self, text: str) -> None:
@@ -226,19 +243,10 @@ class Gateway:
         await watch_burn(
             self._store,
             self._layout,
-            lambda burn: self._metrics.set_burn(burn.neurons_nano / NANO, price.free_per_day, price.usd_per_thousand),
+            lambda burn: self._metrics.books.show_burn(
+                burn.neurons_nano / NANO, price.free_per_day, price.usd_per_thousand
+            ),
         )
-
-    async def _report_forever(self) -> None:
-        admitted = 0
-        while True:
-            now_admitted = self._ledger.admitted_without_store
-            self._metrics.admitted_without_store(now_admitted - admitted)
-            admitted = now_admitted
-            self._metrics.set_in_flight(len(self._ledger.live))
-            self._metrics.set_spool(self._ledger.pending)
-            self._metrics.set_store_connected(self._is_open and self._store.is_connected)
-            await asyncio.sleep(_REPORT_SECONDS)
 
     async def _problems(self) -> list[str]:
         """What keeps this worker from serving, in words an operator can act on."""

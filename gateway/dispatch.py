@@ -22,6 +22,7 @@ from gateway.core.call import Call
 from gateway.core.catalog import Catalog
 from gateway.core.contracts import Answer, Surface
 from gateway.core.errors import GatewayError, InternalError, InvalidKey, StoreAway, UpstreamFailed
+from gateway.core.gaps import Gaps
 from gateway.core.patience import patience
 from gateway.core.reading import read_call
 from gateway.core.receipt import EndReason
@@ -33,9 +34,9 @@ from gateway.heartbeat import Heartbeat
 from gateway.job import END_REASONS, Job, Request
 from gateway.keys import Keyring, redact
 from gateway.ledger.contract import Held, Ledger, Refused, Stale
-from gateway.metrics import Metrics
 from gateway.planning import Planning
 from gateway.relay import JSON_TYPE, SSE_HEADERS, ClientGone, Exchange, Receive, Scope, Send, bearer_token
+from gateway.witness import Witness
 
 T = TypeVar("T")
 
@@ -60,7 +61,7 @@ class Collaborators:
     attempting: Attempting
     planning: Planning
     knowledge: Knowledge
-    metrics: Metrics
+    witness: Witness
 
 
 class Dispatch:
@@ -75,7 +76,7 @@ class Dispatch:
         self._attempting = collaborators.attempting
         self._planning = collaborators.planning
         self._knowledge = collaborators.knowledge
-        self._metrics = collaborators.metrics
+        self._witness = collaborators.witness
 
     def adopt(self, snapshot: Settings, attempting: Attempting) -> None:
         """From the next request on. Those in flight keep their snapshot, and the client their attempts began with."""
@@ -89,18 +90,26 @@ class Dispatch:
         # Unique, not secret: seeded by the system once, it saves a system call a request.
         request_id = f"req_{random.getrandbits(128):032x}"
         request = Request(request_id, exchange, surface, self.snapshot, self._upstream_name, time.monotonic())
+        self._witness.begin(request)
+        try:
+            await self._serve(request)
+        finally:
+            self._witness.end(request)
+
+    async def _serve(self, request: Request) -> None:
+        exchange = request.exchange
         try:
             await self._answer(request)
         except GatewayError as error:
             await self._refuse(request, error)
         except (ClientGone, asyncio.CancelledError) as gone:
-            self._metrics.disconnect()
+            self._witness.disconnect()
             if request.job is not None:
                 request.job.end = "client_gone" if exchange.is_gone else "cut"
             if isinstance(gone, asyncio.CancelledError) and not exchange.is_gone:
                 raise  # the server is going down, not the client
         except Exception:  # the one place: a broken promise of ours must still settle and answer
-            _log.exception("request %s failed", request_id)
+            _log.exception("request %s failed", request.id)
             await self._refuse(request, InternalError(_OWN_FAULT))
         finally:
             exchange.close()
@@ -182,7 +191,6 @@ class Dispatch:
                 self._knowledge.answered(job.candidate)
                 return outcome
             left = job.deadline - time.monotonic()
-            self._metrics.attempt_failed(job.candidate.model.id, outcome.kind)
             if left > 0 or outcome.kind != "first_byte_timeout":  # an impatient client says nothing about the model
                 self._knowledge.failed(job.candidate, outcome)
             retry = attempts.next(outcome, number, random.random())
@@ -210,7 +218,7 @@ class Dispatch:
                 job.is_owed = True
                 return held.max_tokens
             if isinstance(held, Refused):
-                self._metrics.refused(held.scope, held.kind)
+                self._witness.refused(held)
                 raise job.refusal(held)
             if not isinstance(held, Stale):
                 self._keyring.forget(job.identity.key_hash)
@@ -240,12 +248,14 @@ class Dispatch:
         exchange = request.exchange
         pending = b"" if exchange.is_committed else await self._commit(request, job)
         job.first_byte = time.monotonic()
+        gaps = job.gaps = Gaps(job.first_byte)
         try:
             async with asyncio.timeout_at(job.deadline), aclosing(arrivals(choices)) as found:
                 async for choice, events in found:
                     pending += self._encode(job, choice, events)
                     if pending and not all(choice.is_ended for choice in choices):
                         await exchange.write(pending)
+                        gaps.note(time.monotonic())
                         pending = b""
         except TimeoutError as error:
             raise UpstreamFailed("The answer was not complete after `upstream.total_seconds`.") from error
@@ -283,6 +293,7 @@ class Dispatch:
         """Tell the client, in the way its answer has begun, after whatever is owed was settled."""
         self.heartbeat.leave(request.exchange)
         request.exchange.close()
+        self._witness.fail(request, error)
         job = request.job
         if job is not None:
             job.end = "cut" if request.exchange.is_committed else "failed"
@@ -297,7 +308,7 @@ class Dispatch:
             elif job is not None and job.encoder is not None:
                 await request.exchange.finish(job.encoder.error(error.envelope()))
         except OSError:
-            self._metrics.disconnect()
+            self._witness.disconnect()
 
     async def _conclude(self, job: Job) -> None:
         """Leave nothing open: book and close what streams, then settle what was attempted or give the hold back."""
@@ -318,8 +329,7 @@ class Dispatch:
         receipt = job.receipt(now)
         job.is_owed = False  # before: what cannot be written now is left to the lease, which expires into a row
         self._ledger.settle(receipt)
-        until_first_byte = (job.first_byte or now) - job.arrived
-        self._metrics.observe(receipt, until_first_byte - job.upstream_seconds)
+        self._witness.settle(job, receipt, now)
         if end in _COMPLETE:
             self._knowledge.settled(job.sample())
 

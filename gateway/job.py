@@ -14,7 +14,8 @@ from gateway.core.call import Call
 from gateway.core.catalog import Price
 from gateway.core.contracts import Encoder, Surface
 from gateway.core.eligibility import MIN_OUTPUT_TOKENS, Candidate, Sample
-from gateway.core.errors import PolicyError
+from gateway.core.errors import GatewayError, PolicyError
+from gateway.core.gaps import Gaps
 from gateway.core.rates import Rate, rate_headers
 from gateway.core.receipt import EndReason, Receipt
 from gateway.core.records import Identity
@@ -57,6 +58,7 @@ class Job:
     status: int = 499  # likewise: 499 where the client did not wait for an answer
     encoder: Encoder | None = None  # of a stream that has begun
     first_byte: float | None = None
+    gaps: Gaps | None = None  # of a stream, between its events
     upstream_seconds: float = 0.0  # waited for the upstream's first event or whole answer
     ignored: tuple[str, ...] = ()  # parameters without effect or changed, for x-gateway-ignored
     tally: Tally = field(default_factory=Tally)
@@ -165,6 +167,7 @@ class Request:
     upstream: str
     arrived: float
     job: Job | None = None
+    refusal: GatewayError | None = None  # what the client was told instead of an answer, or in the middle of one
 
     def headers(self, now: float) -> Headers:
         """What every answer carries, also a refusal."""

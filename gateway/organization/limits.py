@@ -10,11 +10,13 @@ from gateway.core.records import Key, Limit, Organization, Project
 from gateway.organization.credentials import no_such_key
 from gateway.organization.exchange import Question
 from gateway.organization.limit_changes import read_limit_changes
-from gateway.organization.listing import object_list
+from gateway.organization.listing import Part, object_list, read_records
 from gateway.organization.objects import ObjectList
 from gateway.organization.record_changes import KeyChange, ProjectChange
 from gateway.organization.registry import Registry
 from gateway.store.contract import Reply
+
+_MOST_LIMITED = 200  # projects whose limits are looked at together
 
 
 class LimitObject(msgspec.Struct, kw_only=True):
@@ -113,6 +115,19 @@ def _of_project(record: Project) -> _Owner:
 
 def _of_key(record: Key) -> _Owner:
     return _Owner("key", record.id, spent_scopes("", record.id)[2], limits_of(None, record.limits))
+
+
+async def read_limits_of_all(registry: Registry) -> list[LimitObject]:
+    """The organisation's limits and those of projects, the oldest limited ones first, as far as one looks."""
+    part = Part(after=None, limit=_MOST_LIMITED, is_descending=False)
+    index = registry.layout.shared("projects")
+    projects, _ = await read_records(registry.store, index, part, registry.projects_of, _is_limited)
+    owners = [_of_organization(await registry.organization()), *map(_of_project, projects)]
+    return await _standings(registry, owners)
+
+
+def _is_limited(project: Project) -> bool:
+    return bool(project.spend_limit is not None or project.limits) and project.archived_at is None
 
 
 async def _listed(question: Question, *owners: _Owner) -> ObjectList[LimitObject]:

@@ -46,7 +46,10 @@ class _Waiting:
 
 
 class RedisStore:
-    """A Redis or Valkey server at `url` (`redis://`, `rediss://`, `unix://`). `clock` is monotonic seconds."""
+    """A Redis or Valkey server at `url` (`redis://`, `rediss://`, `unix://`). `clock` is monotonic seconds.
+
+    `observe` is told how long each round trip took.
+    """
 
     def __init__(
         self,
@@ -56,16 +59,17 @@ class RedisStore:
         instance: str | None = None,
         deadline_seconds: float = DEADLINE_SECONDS,
         clock: Callable[[], float] = time.monotonic,
+        observe: Callable[[float], None] = lambda seconds: None,
     ) -> None:
         self.generation = 0
         self.instance = instance
-        self.latency_seconds = 0.0  # of the last pipeline
         self.pipelines = 0
         self.commands = 0
         self._meta = layout.shared("meta")
         self._scripts = load_scripts()
         self._deadline_seconds = deadline_seconds
         self._clock = clock
+        self._observe = observe
         self._pool = ConnectionPool.from_url(
             url,
             protocol=2,
@@ -134,6 +138,11 @@ class RedisStore:
         self.suspect()
         await self.command("PING")
         return expected
+
+    @property
+    def queued(self) -> int:
+        """Commands that wait to be sent."""
+        return len(self._queue)
 
     @property
     def is_connected(self) -> bool:
@@ -271,7 +280,7 @@ class RedisStore:
             await connection.disconnect(nowait=True)
 
     def _count(self, started: float, commands: int) -> None:
-        self.latency_seconds = self._clock() - started
+        self._observe(self._clock() - started)
         self.pipelines += 1
         self.commands += commands
 

@@ -1,0 +1,69 @@
+"""What one worker counts. `docs/metrics.md` has the table."""
+
+from prometheus_client import CollectorRegistry, Counter
+
+from gateway.core.gaps import Gaps
+from gateway.core.receipt import Receipt
+from gateway.metrics.counted import CountedRequests
+from gateway.metrics.families import STORE_BOUNDS, histogram
+from gateway.metrics.gathered import Spread
+from gateway.metrics.standing import BookGauges, Standing, StandingGauges
+
+
+class Metrics:
+    """One per worker. A scrape sees what was counted after the next `report`."""
+
+    def __init__(self) -> None:
+        self.registry = registry = CollectorRegistry()
+        self.books = BookGauges(registry)
+        self._requests = CountedRequests(registry)
+        self._standing = StandingGauges(registry)
+        self._refusals = Counter("gateway_refusals", "Requests a limit refused.", ["scope", "kind"], registry=registry)
+        self._errors = Counter(
+            "gateway_errors", "Answers that are errors, by OpenAI's type.", ["status", "type"], registry=registry
+        )
+        self._disconnects = Counter(
+            "gateway_client_disconnects", "Clients that left before their answer was complete.", registry=registry
+        )
+        self._rejected = Counter(
+            "gateway_admin_authentications_failed", "Admin requests without an accepted admin key.", registry=registry
+        )
+        self._store = Spread(
+            histogram(
+                "gateway_store_latency_seconds", "Round trips to the accounting store.", registry, STORE_BOUNDS
+            ),
+            STORE_BOUNDS,
+        )  # fmt: skip
+
+    def observe(self, receipt: Receipt, overhead_seconds: float, gaps: Gaps | None = None) -> None:
+        """Count one settled request.
+
+        `overhead_seconds` is its time without the waits for the upstream, `gaps` the waits between events of a stream.
+        """
+        self._requests.observe(receipt, overhead_seconds, gaps)
+
+    def refused(self, scope: str, kind: str) -> None:
+        """A limit refused a request. `scope` is organization, project or key; `kind` the limit's."""
+        self._refusals.labels(scope, kind).inc()
+
+    def failed(self, status: int, error_type: str) -> None:
+        """A request was answered with an error, whoever's fault it was."""
+        self._errors.labels(str(status), error_type).inc()
+
+    def disconnect(self) -> None:
+        """A client left before its answer was complete."""
+        self._disconnects.inc()
+
+    def admin_rejected(self) -> None:
+        """Somebody came to the admin API without an accepted admin key."""
+        self._rejected.inc()
+
+    def store_answered(self, seconds: float) -> None:
+        """A round trip to the store took so long."""
+        self._store.observe(seconds)
+
+    def report(self, standing: Standing) -> None:
+        """Let scrapes see how things stand and everything counted so far."""
+        self._standing.show(standing)
+        self._requests.hand_over()
+        self._store.hand_over()
