@@ -36,7 +36,8 @@ class ServeOptions:
     """The command's options.
 
     `quickstart` is what `make run` asks for: the simulator where there are no credentials, the next free port where
-    the default one is taken, and the first key shown if the output is a terminal. `environ` is the process's.
+    the default one is taken, and the first key shown if the output is a terminal. `adopt` takes whatever store answers
+    for this data directory's from now on. `environ` is the process's.
     """
 
     environ: Mapping[str, str] = field(repr=False)
@@ -44,6 +45,7 @@ class ServeOptions:
     demo: bool = False
     port: int | None = None
     quickstart: bool = False
+    adopt: bool = False
 
 
 def serve(options: ServeOptions) -> int:
@@ -111,6 +113,7 @@ def _parent_options(options: ServeOptions, reading: Reading) -> ParentOptions:
     chose_port = options.port is not None or reading.settings.server.port != ServerSettings().port
     return ParentOptions(
         may_move=options.quickstart and not chose_port,
+        adopts_store=options.adopt,
         runtime_directory=options.environ.get("XDG_RUNTIME_DIR"),
         source=partial(read_configuration, options),
         files=reading.files,

@@ -23,10 +23,15 @@ def start_gateway(
         bool, typer.Option("--demo", help="Answer from a simulator: no Cloudflare account needed.")
     ] = False,
     port: Annotated[int | None, typer.Option(min=0, max=65535, help="Listen here instead of `server.port`.")] = None,
+    adopt: Annotated[
+        bool, typer.Option("--adopt", help="Take the store that answers, also a new or empty one, for this gateway's.")
+    ] = False,
     quickstart: Annotated[bool, typer.Option("--quickstart", hidden=True)] = False,
 ) -> None:
     """Run the gateway until Ctrl-C or SIGTERM."""
-    options = ServeOptions(environ=dict(os.environ), config=config, demo=demo, port=port, quickstart=quickstart)
+    options = ServeOptions(
+        environ=dict(os.environ), config=config, demo=demo, port=port, quickstart=quickstart, adopt=adopt
+    )
     raise typer.Exit(serve(options))
 
 

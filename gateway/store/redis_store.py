@@ -31,6 +31,8 @@ PIPELINE_COMMANDS = 512  # at most in one write: bounds what one slow answer del
 RECONNECT_SECONDS = 0.2  # calls within this time after a failed connect fail at once
 Command = Sequence[Argument]
 _ANY_GENERATION = -1
+SCHEMA = 1
+"""What this program reads and writes. A store says what it carries; one without a word carries the first."""
 
 _log = logging.getLogger(__name__)
 
@@ -125,14 +127,13 @@ class RedisStore:
         """The id of the data in the store; from now on only a store with this id is used.
 
         With `expected` None an empty store is given an id and a used one keeps its own. Raises StoreAway where the
-        store cannot be reached or carries another id than expected.
+        store cannot be reached, carries another id than expected or was written by a newer gateway.
         """
         self.instance = expected
         if expected is None:
             fresh = secrets.token_hex(16)
-            _, found = await self.pipeline(
-                [("HSETNX", self._meta, "instance", fresh), ("HGET", self._meta, "instance")]
-            )
+            first = [("HSETNX", self._meta, "instance", fresh), ("HSETNX", self._meta, "schema", str(SCHEMA))]
+            _, _, found = await self.pipeline([*first, ("HGET", self._meta, "instance")])
             self.instance = str(found, "ascii")
             return self.instance
         self.suspect()
@@ -266,13 +267,22 @@ class RedisStore:
 
     async def _check_instance(self, connection: AbstractConnection) -> None:
         """Whether this is the store whose data we keep. Another or an empty one is away, never 'all keys revoked'."""
-        await connection.send_packed_command([_pack(("HGET", self._meta, "instance"))], check_health=False)
-        found = await _read(connection)
-        if isinstance(found, Exception):
-            raise found
+        command = ("HMGET", self._meta, "instance", "schema")
+        await connection.send_packed_command([_pack(command)], check_health=False)
+        reply = await _read(connection)
+        if isinstance(reply, Exception):
+            raise reply
+        found, schema = reply
         if self.instance is not None and found != self.instance.encode():
             what = "an empty store" if found is None else "another gateway's store"
-            raise StoreAway(f"{what} answers where this gateway's data was")
+            raise StoreAway(
+                f"{what} answers where this gateway's data was; bring the data back (`gateway restore`), or take this "
+                "store with `gateway serve --adopt`"
+            )
+        if schema is not None and int(schema) > SCHEMA:
+            raise StoreAway(
+                f"the store's data has schema {int(schema)}, of a newer gateway; this one knows {SCHEMA}: upgrade it"
+            )
 
     async def _disconnect(self) -> None:
         connection, self._connection = self._connection, None

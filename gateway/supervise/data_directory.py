@@ -74,6 +74,10 @@ class DataDirectory:
             os.close(self._lock)
             self._lock = -1
 
+    def forget_store(self) -> None:
+        """The next store that answers becomes this directory's, whatever it carries. Its old data is left alone."""
+        (self.path / "store-instance").unlink(missing_ok=True)
+
     def admin_key(self) -> str:
         """The generated admin key, made on first use."""
         if not read_secret(self.admin_key_file):

@@ -39,12 +39,14 @@ _HURRY_SECONDS = 5.0
 @dataclass(slots=True, frozen=True)
 class ParentOptions:
     """`app` is the factory every worker calls, `module:function`. `may_move`: a taken port is no error.
+    `adopts_store`: take whatever store answers, also a new or empty one.
 
     `source` reads the settings again while the gateway runs; without one they never change.
     """
 
     app: str = "gateway.app:create_app"
     may_move: bool = False
+    adopts_store: bool = False
     runtime_directory: str | None = None  # XDG_RUNTIME_DIR
     hang_seconds: float = 60.0
     source: Source | None = None
@@ -90,6 +92,8 @@ class Parent:
         """
         self.data.open()
         self._resources.callback(self.data.close)
+        if self.options.adopts_store:
+            self.data.forget_store()
         self.open_files = raise_file_limit()
         self._listener = self._bind()
         self.port = int(self._listener.getsockname()[1])

@@ -102,14 +102,15 @@ def test_first_key_of_an_interrupted_first_start_is_made_by_the_next(folder: Pat
         assert [project["name"] for project in projects] == ["default"]
 
 
-def test_first_key_of_a_store_that_is_gone_is_made_anew(folder: Path) -> None:
+def test_adopting_a_new_store_makes_a_new_first_key(folder: Path) -> None:
     data = folder / "data" / "demo"
     with ServedGateway(folder, "--demo") as gateway:
         old = (data / "first-key").read_text()
         gateway.end()
     shutil.rmtree(data / "store")
-    (data / "store-instance").unlink()
-    with ServedGateway(folder, "--demo") as gateway:
+    bound = (data / "store-instance").read_text()
+    with ServedGateway(folder, "--demo", "--adopt") as gateway:
+        assert (data / "store-instance").read_text() != bound
         assert (data / "first-key").read_text() != old
         assert chat(gateway, (data / "first-key").read_text().strip())
 

@@ -10,7 +10,7 @@ from support.valkey import ThrowAwayStore, throw_away_store
 from gateway.core.errors import StoreAway
 from gateway.store.contract import Reconnected, Unanswered
 from gateway.store.layout import Layout
-from gateway.store.redis_store import RedisStore
+from gateway.store.redis_store import SCHEMA, RedisStore
 
 
 @pytest.fixture
@@ -155,6 +155,35 @@ def test_bind_instance_emptied_store_is_away(server: ThrowAwayStore) -> None:
         await store.command("FLUSHALL")
         with pytest.raises(StoreAway, match="an empty store"):
             await store.bind_instance(first)
+
+    run(server, scenario)
+
+
+def test_store_of_a_newer_gateway_is_refused_and_of_this_one_says_its_schema(server: ThrowAwayStore) -> None:
+    async def scenario(store: RedisStore, layout: Layout) -> None:
+        instance = await store.bind_instance(None)
+        assert await store.command("HGET", layout.shared("meta"), "schema") == str(SCHEMA).encode()
+        await store.command("HSET", layout.shared("meta"), "schema", SCHEMA + 1)
+        with pytest.raises(StoreAway, match=f"schema {SCHEMA + 1}, of a newer gateway; this one knows {SCHEMA}"):
+            await store.bind_instance(instance)
+        newer = RedisStore(server.url, layout)
+        with pytest.raises(StoreAway, match="upgrade"):
+            await newer.bind_instance(None)
+        await newer.close()
+
+    run(server, scenario)
+
+
+def test_is_answering_follows_the_last_round_trip(server: ThrowAwayStore) -> None:
+    async def scenario(store: RedisStore, layout: Layout) -> None:
+        said = [store.is_answering]
+        server.freeze()
+        with pytest.raises(StoreAway):
+            await store.command("PING")
+        said.append(store.is_answering)
+        server.thaw()
+        await once_back(lambda: store.command("PING"))
+        assert [*said, store.is_answering] == [True, False, True]
 
     run(server, scenario)
 

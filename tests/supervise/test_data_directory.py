@@ -56,6 +56,14 @@ def test_admin_key_is_made_once_and_private(tmp_path: Path) -> None:
     assert data.admin_key_file.stat().st_mode & 0o777 == 0o600
 
 
+def test_forget_store_lets_the_next_one_be_bound(tmp_path: Path) -> None:
+    (tmp_path / "store-instance").write_text("0123\n")
+    data = DataDirectory(tmp_path)
+    data.forget_store()
+    data.forget_store()
+    assert not (tmp_path / "store-instance").exists()
+
+
 def test_write_secret_replaces_whole_and_keeps_private(tmp_path: Path) -> None:
     file = tmp_path / "secret"
     file.write_text("old")
