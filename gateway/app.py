@@ -27,6 +27,7 @@ from gateway.cors import CrossOrigin, is_preflight
 from gateway.dashboard.routes import Doorkeeper
 from gateway.dashboard.sessions import Sessions
 from gateway.dashboard.sign_in_rate import SignInRate
+from gateway.departures import Departures
 from gateway.dispatch import Collaborators, Dispatch
 from gateway.explain import Explain
 from gateway.fleet.knowledge import Knowledge
@@ -126,7 +127,8 @@ class Gateway:
         knowledge = Knowledge(time.time)
         planning = Planning(tokenizer, knowledge, time.time, random.random)
         witness = Witness(self._metrics)
-        collaborators = Collaborators(keyring, self._ledger, attempting, planning, knowledge, witness)
+        departures = Departures(tokenizer.count)
+        collaborators = Collaborators(keyring, self._ledger, attempting, planning, knowledge, witness, departures)
         self._dispatch = Dispatch(settings, worker.upstream_name, collaborators)
         sessions = Sessions(self._store, layout, worker.admin_key)
         admin = self._admin(sessions)

@@ -14,7 +14,6 @@ from gateway.client.contract import Client, Reply, ReplyStream
 from gateway.core.answer import Completion, Event, Failure, Usage
 from gateway.core.call import Call
 from gateway.core.contracts import Outbound, Upstream
-from gateway.core.eligibility import EXPECTED_OUTPUT_TOKENS
 from gateway.core.errors import InvalidRequest
 from gateway.core.promises import find_broken_promise
 from gateway.core.receipt import EndReason
@@ -68,7 +67,7 @@ class Attempting:
     async def _complete(self, job: Job, call: Call, max_tokens: int) -> Completion | Failure:
         outbound = self._request(job, call, max_tokens)
         started = self._clock()
-        completion = await self._fetch(job, call, outbound, max_tokens)
+        completion = await self._fetch(job, call, outbound, max_tokens, started)
         if isinstance(completion, Failure):
             return completion
         self._book(job, self._consumption(job, completion), END_REASONS[completion.finish_reason], started)
@@ -77,14 +76,15 @@ class Attempting:
             completion = replace(completion, text=text, finish_reason="stop") if is_hit else completion
         return find_broken_promise(call, completion) or completion
 
-    async def _fetch(self, job: Job, call: Call, outbound: Outbound, max_tokens: int) -> Completion | Failure:
+    async def _fetch(
+        self, job: Job, call: Call, outbound: Outbound, max_tokens: int, started: float
+    ) -> Completion | Failure:
         """One whole answer, not yet booked; a failure is noted in the tally."""
-        started = self._clock()
         try:
             reply = await self._client.fetch(outbound.path, outbound.body, job.deadline, job.affinity)
         except asyncio.CancelledError:
             # The upstream may have generated all of it; nobody will ever say. An expectation is booked.
-            self._book_expected(job, min(max_tokens, EXPECTED_OUTPUT_TOKENS), started)
+            self._book_expected(job, min(max_tokens, job.candidate.expected_output), started)
             raise
         outcome = reply if isinstance(reply, Failure) else self._completion(reply, call, max_tokens)
         self._note(job, outcome, started)
@@ -99,7 +99,7 @@ class Attempting:
         outbound = self._request(job, call, max_tokens)
         started = self._clock()
         if not outbound.stream:
-            completion = await self._fetch(job, call, outbound, max_tokens)
+            completion = await self._fetch(job, call, outbound, max_tokens, started)
             return completion if isinstance(completion, Failure) else self._replayed(job, call, completion, started)
         deadline = min(job.deadline, started + self._first_byte_seconds)
         try:
@@ -150,7 +150,7 @@ class Attempting:
                 body += chunk
         except asyncio.CancelledError:
             if stream.status == 200:  # it is being answered, and billed
-                self._book_expected(job, min(max_tokens, EXPECTED_OUTPUT_TOKENS), started)
+                self._book_expected(job, min(max_tokens, job.candidate.expected_output), started)
             raise
         finally:
             await stream.close()

@@ -11,6 +11,7 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeVar
 
 from gateway.attempts import Attempting
@@ -29,6 +30,7 @@ from gateway.core.receipt import EndReason
 from gateway.core.records import Identity
 from gateway.core.retry import Attempts, Retry, error_of
 from gateway.core.routing import Plan
+from gateway.departures import Departures
 from gateway.fleet.knowledge import Knowledge
 from gateway.heartbeat import Heartbeat
 from gateway.job import END_REASONS, Job, Request
@@ -62,6 +64,7 @@ class Collaborators:
     planning: Planning
     knowledge: Knowledge
     witness: Witness
+    departures: Departures
 
 
 class Dispatch:
@@ -77,6 +80,7 @@ class Dispatch:
         self._planning = collaborators.planning
         self._knowledge = collaborators.knowledge
         self._witness = collaborators.witness
+        self._departures = collaborators.departures
 
     def adopt(self, snapshot: Settings, attempting: Attempting) -> None:
         """From the next request on. Those in flight keep their snapshot, and the client their attempts began with."""
@@ -103,7 +107,6 @@ class Dispatch:
         except GatewayError as error:
             await self._refuse(request, error)
         except (ClientGone, asyncio.CancelledError) as gone:
-            self._witness.disconnect()
             if request.job is not None:
                 request.job.end = "client_gone" if exchange.is_gone else "cut"
             if isinstance(gone, asyncio.CancelledError) and not exchange.is_gone:
@@ -114,6 +117,8 @@ class Dispatch:
         finally:
             exchange.close()
             self.heartbeat.leave(exchange)
+            if exchange.is_gone:
+                self._witness.disconnect()
             if request.job is not None:
                 await self._conclude(request.job)
 
@@ -121,7 +126,7 @@ class Dispatch:
         exchange = request.exchange
         identity = await self._identify(exchange)
         body = await exchange.read_body(request.snapshot.server.max_body_bytes)
-        exchange.watch(_current_task())
+        exchange.watch(partial(self._departures.leave, request, _current_task()))
         call = read_call(request.surface, body, request.snapshot.chat.max_choices, identity.access.default_route)
         plan = await self._planning.plan(call, identity, request.snapshot.catalog)
         job = request.job = self._job(request, identity, call, plan)
@@ -185,7 +190,9 @@ class Dispatch:
                 attempts = Attempts(len(candidates), job.plan.route.max_attempts, attempts.made)
                 continue
             self._knowledge.attempting(job.candidate.model.id)
+            job.is_attempting = True
             outcome = await perform(job, granted)
+            job.is_attempting = False
             attempts.made += 1
             if not isinstance(outcome, Failure):
                 self._knowledge.answered(job.candidate)
@@ -202,7 +209,9 @@ class Dispatch:
                 raise error_of(outcome, job.candidate.model, time.time())
 
     def _may_retry(self, request: Request, retry: Retry) -> bool:
-        """After the first byte only the same model may go on, and only while the budget lasts."""
+        """After the first byte only the same model may go on, for nobody nothing, and only while the budget lasts."""
+        if request.exchange.is_gone:
+            return False
         return (retry.is_whole or not request.exchange.is_committed) and self._knowledge.take_retry()
 
     async def _hold(self, job: Job, catalog: Catalog) -> int:
@@ -253,6 +262,8 @@ class Dispatch:
             async with asyncio.timeout_at(job.deadline), aclosing(arrivals(choices)) as found:
                 async for choice, events in found:
                     pending += self._encode(job, choice, events)
+                    if job.drain is not None:
+                        self._departures.drained(job.drain, events)
                     if pending and not all(choice.is_ended for choice in choices):
                         await exchange.write(pending)
                         gaps.note(time.monotonic())
@@ -308,7 +319,7 @@ class Dispatch:
             elif job is not None and job.encoder is not None:
                 await request.exchange.finish(job.encoder.error(error.envelope()))
         except OSError:
-            self._witness.disconnect()
+            request.exchange.is_gone = True
 
     async def _conclude(self, job: Job) -> None:
         """Leave nothing open: book and close what streams, then settle what was attempted or give the hold back."""
@@ -323,14 +334,13 @@ class Dispatch:
             self._ledger.release(job.id, job.identity)
 
     def _settle(self, job: Job, end: EndReason, status: int) -> None:
-        job.end = end
-        job.status = status
+        job.end, job.status = (end, status) if job.drain is None else ("client_gone", job.drain.status)
         now = time.monotonic()
         receipt = job.receipt(now)
         job.is_owed = False  # before: what cannot be written now is left to the lease, which expires into a row
         self._ledger.settle(receipt)
         self._witness.settle(job, receipt, now)
-        if end in _COMPLETE:
+        if job.end in _COMPLETE:
             self._knowledge.settled(job.sample())
 
 

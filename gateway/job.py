@@ -35,6 +35,14 @@ END_REASONS: Mapping[FinishReason, EndReason] = {
 
 
 @dataclass(slots=True)
+class Drain:
+    """A request that is read to its end although its client has left, for at most so many more tokens."""
+
+    tokens_left: int
+    status: int  # what the client had been told when it left
+
+
+@dataclass(slots=True)
 class Job:
     """An admitted request. Times are monotonic seconds."""
 
@@ -53,6 +61,8 @@ class Job:
     held: Held | None = None
     rates: tuple[Rate, ...] = ()  # what the limits of tokens and requests leave
     is_whole: bool = False  # the stream that was asked for is asked for without streaming
+    is_attempting: bool = False  # an attempt is being made
+    drain: Drain | None = None  # the client has left, and this is read on
     is_owed: bool = False  # a hold is open: it must be settled or released before the job ends
     end: EndReason = "client_gone"  # what the row says of the end; true until something else happens
     status: int = 499  # likewise: 499 where the client did not wait for an answer
@@ -63,6 +73,11 @@ class Job:
     ignored: tuple[str, ...] = ()  # parameters without effect or changed, for x-gateway-ignored
     tally: Tally = field(default_factory=Tally)
     choices: list[OpenChoice] = field(default_factory=list)  # open upstream streams
+
+    @property
+    def is_drainable(self) -> bool:
+        """Whether an upstream call is under way, and its key wants it read to the end if the client leaves."""
+        return (self.is_attempting or bool(self.choices)) and self.identity.rules.on_disconnect == "drain"
 
     def timing(self, started: float, now: float) -> Timing:
         """When an attempt started, from the arrival, and how long it took until `now`."""

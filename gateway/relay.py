@@ -1,7 +1,7 @@
 """The ASGI side of one request: read its body, notice that the client left, write status, headers and bytes.
 
 It decides nothing about the answer. `send` alone does not tell that a client has gone, so from the end of the body
-on a task waits on `receive` and cancels the request's work when the disconnect comes.
+on a task waits on `receive` and tells when the disconnect comes.
 """
 
 import asyncio
@@ -31,7 +31,7 @@ _NO_KEY = (
 
 
 class ClientGone(Exception):
-    """The client closed the connection before its request was complete."""
+    """The client closed the connection, and nothing more is done for it."""
 
 
 class Exchange:
@@ -68,6 +68,7 @@ class Exchange:
         size = 0
         while True:
             if event["type"] != "http.request":
+                self.is_gone = True
                 raise ClientGone
             chunks.append(event.get("body", b""))
             size += len(chunks[-1])
@@ -77,15 +78,15 @@ class Exchange:
                 return b"".join(chunks)
             event = await self._receive()
 
-    def watch(self, work: "asyncio.Task[Any]") -> None:  # Any: whatever the task returns is not looked at
-        """From now on a disconnect cancels `work` and sets `is_gone`. Ended by `close`."""
-        self._watcher = asyncio.create_task(self._watch(work))
+    def watch(self, leave: Callable[[], object]) -> None:
+        """From now on a disconnect sets `is_gone` and calls `leave`. Ended by `close`."""
+        self._watcher = asyncio.create_task(self._watch(leave))
 
-    async def _watch(self, work: "asyncio.Task[Any]") -> None:  # Any: as above
+    async def _watch(self, leave: Callable[[], object]) -> None:
         while (await self._receive())["type"] != "http.disconnect":
             pass
         self.is_gone = True
-        work.cancel()
+        leave()
 
     async def start(self, status: int, headers: Headers) -> None:
         """Status and headers out; after this nothing about the request can be retried."""
@@ -93,7 +94,9 @@ class Exchange:
         await self._send({"type": "http.response.start", "status": status, "headers": headers})
 
     async def write(self, body: bytes) -> None:
-        """A piece of the body; waits while the client reads slowly."""
+        """A piece of the body; waits while the client reads slowly. Goes nowhere once the client has left."""
+        if self.is_gone:
+            return
         self.writes += 1
         self.is_writing = True
         await self._send({"type": "http.response.body", "body": body, "more_body": True})

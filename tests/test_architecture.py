@@ -42,6 +42,7 @@ ARROWS: dict[str, set[str]] = {
     "job": {"choice", "client", "config", "ledger", "relay", "core"},
     "planning": {"fleet", "tokenizer", "core"},
     "explain": {"planning", "keys", "relay", "config", "core"},
+    "departures": {"job", "relay", "core"},
     "attempts": {"choice", "job", "client", "tokenizer", "core"},
     "dispatch": {
         "attempts",
@@ -49,6 +50,7 @@ ARROWS: dict[str, set[str]] = {
         "job",
         "client",
         "config",
+        "departures",
         "fleet",
         "heartbeat",
         "keys",
@@ -72,6 +74,7 @@ ARROWS: dict[str, set[str]] = {
         "core",
         "cors",
         "dashboard",
+        "departures",
         "dispatch",
         "explain",
         "fleet",

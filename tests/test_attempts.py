@@ -168,7 +168,7 @@ async def test_open_structured_output_is_asked_whole_and_replayed() -> None:
         assert len(booked(job)) == len(upstream.record.calls)
 
 
-@pytest.mark.parametrize(("stream", "expected"), [(True, 0), (False, 256)])
+@pytest.mark.parametrize(("stream", "expected"), [(True, 0), (False, 256)])  # 256: nothing learned yet
 @on_loop
 async def test_attempt_cancelled_while_the_upstream_thinks_books_an_expectation(stream: bool, expected: int) -> None:
     async with simulated() as (upstream, attempts):

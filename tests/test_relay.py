@@ -83,7 +83,7 @@ def test_watch_disconnect_cancels_the_work() -> None:
         wire = Wire([])
         exchange = wire.exchange()
         work = asyncio.create_task(asyncio.Event().wait())
-        exchange.watch(work)
+        exchange.watch(work.cancel)
         await asyncio.sleep(0)
         wire.events.append({"type": "http.request", "body": b""})  # whatever else a server may say
         wire.leave()
@@ -98,7 +98,7 @@ def test_close_leaving_afterwards_is_none() -> None:
         wire = Wire([])
         exchange = wire.exchange()
         work = asyncio.create_task(asyncio.sleep(0.01))
-        exchange.watch(work)
+        exchange.watch(work.cancel)
         exchange.close()
         exchange.close()
         wire.leave()
