@@ -39,6 +39,19 @@ def read_assignments(texts: Sequence[str], now: int, *, of_project: bool = False
     return {**body, "limits": limits} if limits else body
 
 
+def read_duration(text: str, hint: str) -> int:
+    """Seconds of `12h`, `30d`, `4w`. Raises BadParameter."""
+    seconds = _duration(text)
+    if seconds is None:
+        raise typer.BadParameter(f"'{text}' is no duration like 12h, 30d or 4w", param_hint=hint)
+    return seconds
+
+
+def _duration(text: str) -> int | None:
+    amount, unit = text[:-1], text[-1:]
+    return int(amount) * _SECONDS[unit] if amount.isdecimal() and unit in _SECONDS else None
+
+
 def assignable(*, of_project: bool = False) -> list[str]:
     """The names that may stand before `=`, besides those of limits."""
     return [*_readers(of_project=of_project), *([] if of_project else ["expires"])]
@@ -73,8 +86,9 @@ def _read_limit(name: str, value: str) -> LimitEntry:
 def _read_expiry(text: str, value: str, now: int) -> int | None:
     if value == "never":
         return None
-    if value[:-1].isdecimal() and value[-1] in _SECONDS:
-        return now + int(value[:-1]) * _SECONDS[value[-1]]
+    seconds = _duration(value)
+    if seconds is not None:
+        return now + seconds
     try:
         return int(datetime.combine(date.fromisoformat(value), time(), UTC).timestamp())
     except ValueError as error:

@@ -5,7 +5,7 @@ from typing import Annotated
 import msgspec
 import typer
 
-from gateway.cli.assignments import complete_assignment, explain_assignments, read_assignments
+from gateway.cli.assignments import complete_assignment, explain_assignments, read_assignments, read_duration
 from gateway.cli.connection import Connection, decode_all
 from gateway.cli.limit_kinds import print_limits
 from gateway.cli.output import Column, print_json, print_note, print_table, show_moment
@@ -124,6 +124,30 @@ def update_key(
         print_json(msgspec.Raw(answer))
         return
     print_note(f"Key {key.name} ({key.redacted_value}) is changed. `gateway keys show {key.id}` shows it.")
+
+
+@app.command("rotate")
+def rotate_key(
+    context: typer.Context,
+    key_id: KeyId,
+    grace: Annotated[str, typer.Option(help="How long the old secret is good: 24h, 7d, 0h.")] = "24h",
+    project: OfProject = None,
+    yes: Yes = False,
+    as_json: AsJson = False,
+) -> None:
+    """Give a key a new secret, shown once. The old one ends after the grace period, without any other change."""
+    seconds = read_duration(grace, "--grace")
+    with connect(context) as connection:
+        key = find_key(connection, key_id, project)
+        confirm(f"Rotate key {key.name} ({key.redacted_value}, {key.id}); the old secret ends in {grace}?", yes)
+        answer = connection.post(f"{keys_path(key.project_id)}/{key.id}/rotate", {"grace_seconds": seconds})
+    if as_json:
+        print_json(msgspec.Raw(answer))
+        return
+    issued = msgspec.json.decode(answer, type=IssuedKey)
+    ends = "is over" if issued.previous_valid_until is None else f"ends {show_moment(issued.previous_valid_until)} UTC"
+    print_note(f"The new secret of key {key.name} is shown this once; keep it safe. The old one {ends}.")
+    typer.echo(issued.value)
 
 
 @app.command("disable")

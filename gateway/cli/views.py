@@ -68,6 +68,7 @@ class IssuedKey(msgspec.Struct):
 
     id: str
     value: str
+    previous_valid_until: int | None = None
 
 
 class NewAccount(msgspec.Struct):

@@ -87,6 +87,14 @@ class Project(msgspec.Struct, frozen=True, omit_defaults=True):
     rules: Rules = Rules()
 
 
+class PreviousSecret(msgspec.Struct, frozen=True):
+    """What a key's secret was before it was rotated: good until then (unix seconds)."""
+
+    key_hash: str
+    until: int
+    redacted: str
+
+
 class Key(msgspec.Struct, frozen=True, omit_defaults=True):
     """A virtual API key. The secret itself is never stored: records lie under its SHA-256."""
 
@@ -102,6 +110,7 @@ class Key(msgspec.Struct, frozen=True, omit_defaults=True):
     disabled: bool = False
     limits: tuple[Limit, ...] = ()
     rules: Rules = Rules()
+    previous: PreviousSecret | None = None
 
 
 class Identity(msgspec.Struct, frozen=True, dict=True):

@@ -13,6 +13,7 @@ from gateway.core.errors import Conflict, NotFound
 from gateway.core.records import Key, Project
 from gateway.keys import hash_secret, new_secret, redact
 from gateway.organization.change import Actor, Change, EventDetails
+from gateway.organization.key_records import write_key, write_rotation
 from gateway.organization.record_changes import KeyChange
 from gateway.organization.registry import Registry, new_id, text
 
@@ -94,7 +95,7 @@ class Credentials:
             self._replace_account(change, project_id, before, msgspec.structs.replace(before, deleted_at=moment))
             for key_hash, key in await self._hashed_keys(before.key_ids):
                 if key.revoked_at is None:
-                    self._write_key(change, key_hash, msgspec.structs.replace(key, revoked_at=moment))
+                    write_key(change, self._layout, key_hash, msgspec.structs.replace(key, revoked_at=moment), moment)
             self._audit(change, actor, "service_account.deleted", account_id, {"project": project_id})
             return change, None
 
@@ -168,9 +169,25 @@ class Credentials:
             if asked.owner is not None:
                 account = await self._account_named(project_id, asked.owner)
                 altered = await self._hand_over(change, altered, account)
-            after = self._write_key(change, key_hash, altered)
+            after = write_key(change, self._layout, key_hash, altered, await self._registry.now())
             self._audit(change, actor, "api_key.updated", key_id, {"project": project_id, **asked.details()})
             return change, after
+
+        return await self._registry.perform(build)
+
+    async def rotate_key(self, project_id: str, key_id: str, grace_seconds: int, actor: Actor) -> IssuedKey:
+        """A new secret of a key; the old one is good for so long. Raises NotFound, Conflict."""
+        secret = new_secret()
+
+        async def build() -> tuple[Change, IssuedKey]:
+            change = self._guarded_change(await self._registry.active_project(project_id))
+            living = await self._living_key(project_id, key_id)
+            moment = await self._registry.now()
+            after = write_rotation(change, self._layout, living, secret, (moment, moment + grace_seconds))
+            change.write("HSET", self._layout.shared("key_hashes"), key_id, hash_secret(secret))
+            details: EventDetails = {"project": project_id, "grace_seconds": grace_seconds}
+            self._audit(change, actor, "api_key.rotated", key_id, details)
+            return change, IssuedKey(after, secret)
 
         return await self._registry.perform(build)
 
@@ -202,7 +219,7 @@ class Credentials:
         async def build() -> tuple[Change, Key]:
             key_hash, before = await self._living_key(project_id, key_id)
             change = Change()
-            after = self._write_key(change, key_hash, alter(before))
+            after = write_key(change, self._layout, key_hash, alter(before), await self._registry.now())
             self._audit(change, actor, event[0], key_id, {"project": project_id, **event[1]})
             return change, after
 
@@ -242,11 +259,6 @@ class Credentials:
     def _replace_account(self, change: Change, project_id: str, before: ServiceAccount, after: ServiceAccount) -> None:
         change.expect(self._accounts_key(project_id), before.id, text(before))
         self._write_account(change, project_id, after)
-
-    def _write_key(self, change: Change, key_hash: str, altered: Key) -> Key:
-        after = msgspec.structs.replace(altered, version=altered.version + 1)
-        change.record(self._layout.key(key_hash), after.version, text(after))
-        return after
 
     def _audit(self, change: Change, actor: Actor, event: str, target: str, details: EventDetails) -> None:
         change.audit(self._registry.audit_stream, actor, event, target, details)

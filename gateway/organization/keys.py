@@ -21,6 +21,9 @@ from gateway.organization.objects import (
 from gateway.organization.parameters import missing_parameter
 from gateway.organization.record_changes import KeyChange, read_key_change
 
+DEFAULT_GRACE_SECONDS = 86_400
+MAX_GRACE_SECONDS = 30 * 86_400
+
 
 async def create_account(question: Question) -> NewAccountObject:
     """POST /projects/{project_id}/service_accounts"""
@@ -125,6 +128,15 @@ async def update_key(question: Question) -> KeyObject:
     return await show_key(
         question, await credentials.change_key(path["project_id"], path["key_id"], change, question.actor)
     )
+
+
+async def rotate_key(question: Question) -> IssuedKeyObject:
+    """POST /projects/{project_id}/api_keys/{key_id}/rotate: a new secret; the old one is good for `grace_seconds`."""
+    grace = question.body.integer("grace_seconds", 0, MAX_GRACE_SECONDS)
+    question.body.done()
+    credentials, path = question.service.credentials, question.path
+    seconds = DEFAULT_GRACE_SECONDS if grace is None else grace
+    return issued_key_object(await credentials.rotate_key(path["project_id"], path["key_id"], seconds, question.actor))
 
 
 async def delete_key(question: Question) -> Deleted:

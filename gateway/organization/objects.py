@@ -40,7 +40,7 @@ class AccountObject(msgspec.Struct, kw_only=True):
 
 
 class IssuedKeyObject(msgspec.Struct, kw_only=True):
-    """A fresh key: the only object that carries `value`, the secret."""
+    """A fresh key or secret: the only object that carries `value`. `previous_valid_until` is ours."""
 
     id: str
     object: str = "organization.project.service_account.api_key"
@@ -48,6 +48,7 @@ class IssuedKeyObject(msgspec.Struct, kw_only=True):
     name: str
     created_at: int
     expires_at: int | None
+    previous_valid_until: int | None
 
 
 class NewAccountObject(msgspec.Struct, kw_only=True):
@@ -86,6 +87,7 @@ class KeyObject(RulesMembers, kw_only=True):
     project_id: str
     revoked_at: int | None
     disabled: bool
+    previous_valid_until: int | None
     limits: Sequence[Limit]
 
 
@@ -163,7 +165,12 @@ def issued_key_object(issued: IssuedKey) -> IssuedKeyObject:
     """A fresh key with its secret."""
     key = issued.key
     return IssuedKeyObject(
-        id=key.id, value=issued.secret, name=key.name, created_at=key.created, expires_at=key.expires_at
+        id=key.id,
+        value=issued.secret,
+        name=key.name,
+        created_at=key.created,
+        expires_at=key.expires_at,
+        previous_valid_until=key.previous.until if key.previous else None,
     )
 
 
@@ -182,6 +189,7 @@ def key_object(key: Key, project: Project, account: ServiceAccount | None, last_
         project_id=key.project_id,
         revoked_at=key.revoked_at,
         disabled=key.disabled,
+        previous_valid_until=key.previous.until if key.previous else None,
         limits=key.limits,
         **rules_members(key.rules),
     )

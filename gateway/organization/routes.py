@@ -42,6 +42,7 @@ _ENDPOINTS: Final[Mapping[str, Mapping[str, Responder]]] = {
         "POST": keys.update_key,
         "DELETE": keys.delete_key,
     },
+    f"{_PROJECT}/api_keys/{{key_id}}/rotate": {"POST": keys.rotate_key},
     f"{_PROJECT}/api_keys/{{key_id}}/limits": {"GET": limits.list_key_limits, "POST": limits.update_key_limits},
     "/limits": {"GET": limits.list_organization_limits, "POST": limits.update_organization_limits},
     "/spend_limit": {

@@ -16,7 +16,8 @@ def test_key_is_made_with_settings_shown_and_changed(command: Command, client: o
     assert json.loads(again.stdout)["value"].startswith("sk-")
     (account,) = client.admin.organization.projects.service_accounts.list(project.id)
     assert account.name == "ops"
-    key, second = client.admin.organization.projects.api_keys.list(project.id)
+    found = client.admin.organization.projects.api_keys.list(project.id)
+    key, second = sorted(found, key=lambda each: each.name)
     assert (key.name, second.name) == ("bot", "two")
     changed = command("keys", "update", key.id, f"allowed_models={MODEL}", "usd/day=5", "tags=team=a", "name=new")
     assert changed.returncode == 0, changed.stderr
@@ -66,3 +67,20 @@ def test_project_is_made_with_settings_shown_and_changed(command: Command, clien
     assert [line[:4] for line in lines if line[:1] == ["project"]] == [["project", "money", "month", "25.00"]]
     shown = json.loads(command("projects", "show", project.id, "--json").stdout)
     assert (shown["name"], shown["log_content"]) == ("search", True)
+
+
+def test_key_is_rotated_after_a_question(command: Command, client: openai.OpenAI) -> None:
+    project = client.admin.organization.projects.create(name="team")
+    account = client.admin.organization.projects.service_accounts.create(project.id, name="bot")
+    assert account.api_key is not None
+    key = account.api_key.id
+    assert command("keys", "rotate", key, answer="n\n").returncode == 1
+    rotated = command("keys", "rotate", key, "--grace", "7d", "--yes")
+    assert rotated.returncode == 0, rotated.stderr
+    assert rotated.stdout.strip() != account.api_key.value
+    assert rotated.stdout.strip() not in rotated.stderr
+    shown = client.admin.organization.projects.api_keys.retrieve(key, project_id=project.id)
+    assert shown.redacted_value == f"sk-…{rotated.stdout.strip()[-4:]}"
+    assert command("keys", "rotate", key, "--grace", "soon", "--yes").returncode == 2
+    at_once = command("keys", "rotate", key, "--grace", "0h", "--yes", "--json")
+    assert json.loads(at_once.stdout)["previous_valid_until"] is None
