@@ -208,6 +208,10 @@ class Gateway:
         """A sentence for the readiness page; empty takes the last one away."""
         self._site.notice = text
 
+    def leave(self) -> None:
+        """From now on the readiness page says that this worker is leaving."""
+        self._site.is_leaving = True
+
     def _retire(self, client: Client, seconds: float) -> None:
         """Close a client that no new request uses, as soon as none in flight can be using it any more."""
         if client is not self._client:

@@ -75,6 +75,7 @@ class Site:
     ) -> None:
         self.catalog = catalog
         self.notice = ""
+        self.is_leaving = False
         self._keyring = keyring
         self._problems = problems
         self._learned = learned
@@ -96,7 +97,7 @@ class Site:
         return 200, {"status": "alive"}
 
     async def _readiness(self, _: Scope) -> tuple[int, object]:
-        problems = list(await self._problems())
+        problems = ["the gateway is shutting down"] if self.is_leaving else list(await self._problems())
         notices = {"notices": [self.notice]} if self.notice else {}
         if problems:
             return 503, {"status": "not ready", "problems": problems, **notices}

@@ -49,6 +49,14 @@ async def test_readiness_of_a_worker_with_its_store_is_ready(store_url: str) -> 
 
 
 @on_loop
+async def test_leaving_worker_is_not_ready_and_serves(store_url: str) -> None:
+    async with running_worker(store_url) as worker:
+        worker.app.leave()
+        assert await problems(worker) == (503, ["the gateway is shutting down"])
+        assert (await worker.ask("hello")).status_code == 200
+
+
+@on_loop
 async def test_store_away_at_the_start_is_refused_with_the_reason_until_it_comes() -> None:
     with throw_away_store() as store:
         store.kill()

@@ -125,6 +125,7 @@ HOMES: dict[str, tuple[str, ...]] = {
 LATE_LOADERS = {
     "gateway.cli.main": "a command pays for no other's imports",
     "gateway.client.select": "the fast client may be absent, and the one not in use costs start-up and memory",
+    "gateway.supervise.rehearsal": "the parent process never loads what only a worker runs",
     "gateway.supervise.worker_process": "the parent process never loads what only a worker runs",
     "gateway.tokenizer": "tiktoken may be absent",
 }

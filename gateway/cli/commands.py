@@ -19,6 +19,7 @@ from gateway.cli import (
     probe,
     projects,
     reconcile,
+    restart,
     spool,
     usage,
     verify,
@@ -49,6 +50,7 @@ app.command("verify")(verify.verify_books)
 app.command("models")(configuration.list_models)
 app.command("explain")(explain.explain_file)
 app.command("check")(configuration.check_file)
+app.command("restart")(restart.restart_gateway)
 app.command("doctor")(doctor.examine_here)
 app.command("probe")(probe.probe_upstream)
 

@@ -42,10 +42,15 @@ class Hints:
         """Likewise, with a virtual key. Raises CommandFailed where none is to be found."""
         return self._find("virtual key", "GATEWAY_API_KEY", "first-key")
 
+    def running_directory(self) -> Path:
+        """The data directory of the gateway on this machine."""
+        return self._directories()[0]
+
     def _find(self, name: str, variable: str, file: str) -> Place:
         directories = self._directories()
         source = next((each for each in directories if (each / file).is_file()), None)
-        url = self.url or self.environ.get("GATEWAY_URL") or _read(source, "url") or DEFAULT_URL
+        running = source or next((each for each in directories if (each / "url").is_file()), None)
+        url = self.url or self.environ.get("GATEWAY_URL") or _read(running, "url") or DEFAULT_URL
         given = self.environ.get(variable, "").strip()
         key = given or _read(source, file)
         if not key:

@@ -1,6 +1,8 @@
 """A progress bar for what takes more than a second: on a terminal only, on stderr, gone when it is done."""
 
+import contextlib
 import sys
+from collections.abc import Iterator
 from types import TracebackType
 from typing import Self
 
@@ -27,3 +29,13 @@ class Progress:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._bar.stop()
+
+
+@contextlib.contextmanager
+def waiting(what: str) -> Iterator[None]:
+    """A turning sign for a wait whose length nobody knows: on a terminal only, on stderr, gone when it is over."""
+    if not sys.stderr.isatty():
+        yield
+        return
+    with Console(stderr=True).status(what):
+        yield

@@ -18,7 +18,9 @@ from gateway.config.settings import ServerSettings, Settings
 from gateway.supervise.account import AccountCheck, start_check
 from gateway.supervise.errors import CannotStart
 from gateway.supervise.first_key import Endpoint, FirstKeyError, ensure_first_key, reachable
+from gateway.supervise.handover import receive
 from gateway.supervise.parent import Parent, ParentOptions
+from gateway.supervise.rehearsal import rehearse
 from gateway.supervise.signals import Interrupted
 from gateway.supervise.source import Reading
 
@@ -46,6 +48,8 @@ class ServeOptions:
     port: int | None = None
     quickstart: bool = False
     adopt: bool = False
+    command: tuple[str, ...] = ()  # what starts this program again
+    is_rehearsal: bool = False
 
 
 def serve(options: ServeOptions) -> int:
@@ -55,6 +59,8 @@ def serve(options: ServeOptions) -> int:
     try:
         reading = read_configuration(options)
         settings = reading.settings
+        if options.is_rehearsal:
+            return rehearse(settings, ParentOptions().app)
         with Parent(settings, _parent_options(options, reading)) as parent:
             check = start_check(settings.upstream, _CHECK_SECONDS) if not settings.is_demo else None
             parent.start()
@@ -117,6 +123,8 @@ def _parent_options(options: ServeOptions, reading: Reading) -> ParentOptions:
         runtime_directory=options.environ.get("XDG_RUNTIME_DIR"),
         source=partial(read_configuration, options),
         files=reading.files,
+        command=options.command,
+        handover=receive(options.environ),
     )
 
 

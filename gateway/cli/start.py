@@ -1,12 +1,15 @@
 """The options of `gateway serve`. What they mean is decided by serve.py; this only reads them."""
 
 import os
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from gateway.cli.serve import ServeOptions, serve
+from gateway.supervise.handover import VARIABLE
+from gateway.supervise.rehearsal import OPTION
 
 app = typer.Typer(
     pretty_exceptions_enable=False, add_completion=False, context_settings={"help_option_names": ["-h", "--help"]}
@@ -27,10 +30,21 @@ def start_gateway(
         bool, typer.Option("--adopt", help="Take the store that answers, also a new or empty one, for this gateway's.")
     ] = False,
     quickstart: Annotated[bool, typer.Option("--quickstart", hidden=True)] = False,
+    rehearse: Annotated[bool, typer.Option(OPTION, hidden=True)] = False,
 ) -> None:
     """Run the gateway until Ctrl-C or SIGTERM."""
+    environ = dict(os.environ)
+    os.environ.pop(VARIABLE, None)  # for this process alone
     options = ServeOptions(
-        environ=dict(os.environ), config=config, demo=demo, port=port, quickstart=quickstart, adopt=adopt
+        environ,
+        config,
+        demo,
+        port,
+        quickstart,
+        adopt,
+        # A store is adopted once, not again whenever the program is replaced.
+        command=(sys.executable, *(word for word in sys.orig_argv[1:] if word != "--adopt")),
+        is_rehearsal=rehearse,
     )
     raise typer.Exit(serve(options))
 

@@ -17,6 +17,7 @@ RELOADABLE: Final = frozenset(
         "server.cors_origins",
         "server.max_body_bytes",
         "server.request_seconds",
+        "server.unready_seconds",
         "upstream",
     }
 )

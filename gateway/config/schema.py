@@ -62,6 +62,13 @@ SERVER: Final = Section(
             str(_SERVER.max_body_bytes),
         ),
         _seconds("drain_seconds", "How long open streams may finish after SIGTERM", _SERVER.drain_seconds),
+        Key(
+            "unready_seconds",
+            number(0, MAX_SECONDS),
+            "How long after SIGTERM the gateway still takes connections while `/readyz` already answers 503, so that "
+            "a load balancer can look away, seconds.",
+            f"{_SERVER.unready_seconds:g}",
+        ),
         _seconds("request_seconds", "Longest time a client may take to send a request", _SERVER.request_seconds),
         Key(
             "cors_origins",

@@ -17,6 +17,7 @@ class ServerSettings:
     workers: int = 1
     max_body_bytes: int = 4 * 1024 * 1024
     drain_seconds: float = 30.0
+    unready_seconds: float = 0.0
     request_seconds: float = 60.0
     cors_origins: tuple[str, ...] = ()
 

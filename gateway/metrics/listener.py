@@ -11,7 +11,7 @@ from pathlib import Path
 from wsgiref.simple_server import WSGIServer
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, start_http_server, values
-from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
 DIRECTORY_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 """Environment variable in which prometheus-client expects the workers' directory."""
@@ -28,12 +28,16 @@ def join_slot(slot: int) -> None:
 
 
 class MetricsListener:
-    """Serves `/metrics` from a thread: the sum over all slots. Made by the parent, before any worker."""
+    """Serves `/metrics` from a thread: the sum over all slots. Made by the parent, before any worker.
 
-    def __init__(self, directory: Path) -> None:
+    `is_continued`: workers of the program before still count there, so what they counted stays.
+    """
+
+    def __init__(self, directory: Path, *, is_continued: bool = False) -> None:
         self.directory = directory
-        shutil.rmtree(directory, ignore_errors=True)
-        directory.mkdir(mode=0o700, parents=True)
+        if not is_continued:
+            shutil.rmtree(directory, ignore_errors=True)
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.registry = CollectorRegistry()
         MultiProcessCollector(self.registry, path=str(directory))  # type: ignore[no-untyped-call]  # no types there
         self._workers = Gauge("gateway_workers", "Worker processes that are serving.", registry=self.registry)
@@ -62,6 +66,10 @@ class MetricsListener:
 
     def set_workers(self, serving: int) -> None:
         self._workers.set(serving)
+
+    def forget_slot(self, slot: int) -> None:
+        """Nobody works in this slot any more: its gauges end, its counters stay."""
+        mark_process_dead(slot, str(self.directory))  # type: ignore[no-untyped-call]  # no types there
 
     def worker_replaced(self) -> None:
         self._replaced.inc()

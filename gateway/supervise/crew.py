@@ -10,16 +10,19 @@ import signal
 import socket
 import subprocess
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from gateway.config.settings import Settings
 from gateway.metrics import DIRECTORY_VARIABLE, MetricsListener
 from gateway.supervise.errors import WorkersFailed
+from gateway.supervise.handover import LeftWorker
 from gateway.supervise.order import (
     ACCEPTED,
     DECLINED,
     READY,
     Decision,
+    Farewell,
     Message,
     Notice,
     Offer,
@@ -76,7 +79,7 @@ class Crew:
         self,
         order: WorkerOrder,
         *,
-        workers: int,
+        slots: Iterable[int],
         listener: socket.socket,
         metrics: MetricsListener,
         hang_seconds: float = _HANG_SECONDS,
@@ -85,7 +88,7 @@ class Crew:
         self._listener = listener
         self._metrics = metrics
         self._hang_seconds = hang_seconds
-        self._slots = [_Slot(number) for number in range(workers)]
+        self._slots = [_Slot(number) for number in slots]
         self._has_served = False
         self._offering: _Offering | None = None
 
@@ -159,6 +162,15 @@ class Crew:
         self._order = replace(self._order, worker=replace(self._order.worker, notice=text))
         for worker in self.workers:
             self._send(worker, Notice(text))
+
+    def announce_leave(self) -> None:
+        """Have every worker say that it is about to leave; it goes on taking connections."""
+        for worker in self.workers:
+            self._send(worker, Farewell(is_relieved=False))
+
+    def left(self) -> tuple[LeftWorker, ...]:
+        """The workers, for the program that comes after this one."""
+        return tuple(LeftWorker(each.slot, each.process.pid, each.control.fileno()) for each in self.workers)
 
     def _send(self, worker: Worker, message: Message) -> None:
         """Whole or, where the worker does not read, to nobody: then it is replaced, by one that knows the news."""

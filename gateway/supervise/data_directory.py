@@ -38,6 +38,15 @@ class DataDirectory:
     def first_key_file(self) -> Path:
         return self.path / "first-key"
 
+    @property
+    def lock(self) -> int:
+        """The lock's file number, for the program that comes after this one."""
+        return self._lock
+
+    def take_over(self, lock: int) -> None:
+        """Instead of `open`: this process has held the lock since before it ran this program."""
+        self._lock = lock
+
     def open(self) -> None:
         """Make the directory and take the lock. Raises CannotStart where it is unwritable or another gateway's.
 
@@ -83,6 +92,21 @@ class DataDirectory:
         if not read_secret(self.admin_key_file):
             write_secret(self.admin_key_file, "sk-admin-" + secrets.token_urlsafe(32))
         return read_secret(self.admin_key_file)
+
+
+def owner_of(directory: Path) -> int:
+    """The process id of the gateway that runs on a data directory; 0 where none does."""
+    try:
+        lock = os.open(directory / "gateway.pid", os.O_RDWR | os.O_CLOEXEC)
+    except OSError:
+        return 0
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return int(os.read(lock, 32).decode().strip() or 0)
+    finally:
+        os.close(lock)
+    return 0
 
 
 def read_secret(file: Path) -> str:

@@ -57,7 +57,17 @@ class Notice:
     text: str
 
 
-Message = Offer | Decision | Notice
+@dataclass(slots=True, frozen=True)
+class Farewell:
+    """The worker is about to leave: its readiness page says so and its answers close their connections.
+
+    `is_relieved`: others serve already; it takes no new connections, sees its clients off and ends by itself.
+    """
+
+    is_relieved: bool
+
+
+Message = Offer | Decision | Notice | Farewell
 
 
 def pack_message(message: Message) -> bytes:

@@ -1,5 +1,8 @@
 """The parent's life: take the data directory, bring up store, simulator, metrics and workers in that order, keep them
 up, and take them down in the opposite order. What to print is the command line's affair.
+
+On SIGUSR2 it replaces its own program without letting go of anything: the new one starts its workers beside the old
+ones, on the same socket, and then relieves those.
 """
 
 import logging
@@ -10,6 +13,7 @@ import socket
 import time
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from itertools import count, islice
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -20,10 +24,13 @@ from gateway.store.embedded import EmbeddedStore, EmbeddedStoreError
 from gateway.supervise.crew import Crew
 from gateway.supervise.data_directory import DataDirectory
 from gateway.supervise.errors import CannotStart
+from gateway.supervise.handover import Handover, replace_program
 from gateway.supervise.listener import Address, bind, raise_file_limit
 from gateway.supervise.order import WorkerOrder
+from gateway.supervise.predecessors import Predecessors
 from gateway.supervise.reload import Reload, Running
-from gateway.supervise.signals import ENDING, Signals
+from gateway.supervise.restart import Restart, note_start
+from gateway.supervise.signals import ENDING, RESTARTING, Signals
 from gateway.supervise.simulated import SimulatorProcess
 from gateway.supervise.source import Source, Watch
 from gateway.worker import WorkerSettings
@@ -41,7 +48,8 @@ class ParentOptions:
     """`app` is the factory every worker calls, `module:function`. `may_move`: a taken port is no error.
     `adopts_store`: take whatever store answers, also a new or empty one.
 
-    `source` reads the settings again while the gateway runs; without one they never change.
+    `source` reads the settings again while the gateway runs; without one they never change. `command` starts this
+    program again, `handover` is what it left for itself; without a command there is no restart under load.
     """
 
     app: str = "gateway.app:create_app"
@@ -51,6 +59,8 @@ class ParentOptions:
     hang_seconds: float = 60.0
     source: Source | None = None
     files: tuple[Path, ...] = ()  # what the settings were read from
+    command: tuple[str, ...] = ()
+    handover: Handover | None = None
 
 
 class Parent:
@@ -71,9 +81,10 @@ class Parent:
         self._had_terminal = os.isatty(0)
         self._reload: Reload | None = None
         self._simulator: SimulatorProcess | None = None
-        self._simulator_url = ""
         self._as_read = settings
         self._watch = Watch(self.options.files)
+        self._handover = self.options.handover
+        self._restart = Restart(self.options.command, settings, self._hand_over)
 
     def __enter__(self) -> Self:
         self._signals.install()
@@ -88,12 +99,9 @@ class Parent:
     def start(self) -> None:
         """Bring everything up; returns when every worker serves. Raises CannotStart, and Interrupted on a signal.
 
-        A signal that comes later waits for `run`.
+        A signal that comes later waits for `run`; so does one that comes while workers of the program before serve.
         """
-        self.data.open()
-        self._resources.callback(self.data.close)
-        if self.options.adopts_store:
-            self.data.forget_store()
+        self._open_data()
         self.open_files = raise_file_limit()
         self._listener = self._bind()
         self.port = int(self._listener.getsockname()[1])
@@ -108,9 +116,12 @@ class Parent:
             admin_key=self.admin_key,
             upstream_name="simulator" if settings.is_demo else "cloudflare",
         )
+        self._predecessors = Predecessors(self._handover.workers if self._handover else (), self._metrics)
+        self._resources.callback(self._predecessors.end, settings.server.drain_seconds if self._handover else 0.0)
+        taken = self._predecessors.slots()
         self._crew = Crew(
             WorkerOrder(worker, self.options.app, settings.server.drain_seconds),
-            workers=settings.server.workers,
+            slots=islice((slot for slot in count() if slot not in taken), settings.server.workers),
             listener=self._listener,
             metrics=self._metrics,
             hang_seconds=self.options.hang_seconds,
@@ -121,6 +132,8 @@ class Parent:
         if self.options.source is not None:
             running = Running(self._crew, self._metrics, self._complete)
             self._reload = Reload(self.options.source, self._as_read, self._watch, running)
+        self._predecessors.relieve(settings.server.drain_seconds)
+        note_start(self.data.path, self._restarts)
         self._signals.start_is_over()
 
     def run(self) -> None:
@@ -128,10 +141,23 @@ class Parent:
         while not self._is_told_to_end():
             self._wait()
             self._crew.tend()
+            self._predecessors.tend()
             self._tend_store()
             if self._reload is not None:
                 self._reload.tend()
+            self._restart.tend()
+        self._restart.stop()
         self._drain()
+
+    def _open_data(self) -> None:
+        if self._handover is not None:
+            self._signals.start_is_over()
+            self.data.take_over(self._handover.lock)
+        else:
+            self.data.open()
+        self._resources.callback(self.data.close)
+        if self.options.adopts_store:
+            self.data.forget_store()
 
     def worker_pids(self) -> list[int]:
         return [worker.process.pid for worker in self._crew.workers]
@@ -141,10 +167,9 @@ class Parent:
         settings = replace(settings, server=replace(settings.server, port=self.port))
         if self._simulator is None:
             return settings
-        self._simulator_url = self._simulator_url or self._simulator.base_url()
         upstream = replace(
             settings.upstream,
-            base_url=self._simulator_url,
+            base_url=self._simulator.base_url(),
             account_id=self._simulator.account_id,
             api_token=self._simulator.api_token,
         )
@@ -152,6 +177,12 @@ class Parent:
 
     def _bind(self) -> socket.socket:
         server = self.settings.server
+        if self._handover is not None:
+            left = socket.socket(fileno=self._handover.listener)
+            if self._handover.address == (server.host, server.port):
+                self._resources.callback(left.close)
+                return left
+            left.close()  # the workers before have it still, until they are relieved
         waits = self.data.was_left_in_a_hurry
         listener = bind(Address(server.host, server.port, may_move=self.options.may_move, may_wait=waits))
         self._resources.callback(listener.close)
@@ -172,13 +203,15 @@ class Parent:
         return self.store.url
 
     def _start_simulator(self) -> SimulatorProcess:
-        simulator = SimulatorProcess()
+        left = self._handover.simulator if self._handover is not None else None
+        simulator = SimulatorProcess.taken_over(left) if left is not None else SimulatorProcess()
         self._resources.callback(simulator.stop)
-        simulator.start()
+        if left is None:
+            simulator.start()
         return simulator
 
     def _start_metrics(self) -> MetricsListener:
-        metrics = MetricsListener(self.data.metrics_directory)
+        metrics = MetricsListener(self.data.metrics_directory, is_continued=self._handover is not None)
         self._resources.callback(metrics.close)
         listen = self.settings.metrics.listen
         if not listen:
@@ -209,6 +242,8 @@ class Parent:
 
     def _is_told_to_end(self) -> bool:
         came = self._signals.take()
+        if RESTARTING in came:
+            self._restart.ask()
         if signal.SIGHUP in came and not (ENDING & set(came)):
             if self._had_terminal and not os.isatty(0):
                 return True  # the terminal was closed
@@ -229,21 +264,53 @@ class Parent:
             _log.error("%s", error)
             self._store_pause_until = time.monotonic() + _HURRY_SECONDS
 
+    @property
+    def _restarts(self) -> int:
+        return self._handover.restarts if self._handover is not None else 0
+
+    def _hand_over(self) -> None:
+        """Become the new program. Raises OSError where that does not work."""
+        before = self._as_read.server
+        handover = Handover(
+            lock=self.data.lock,
+            listener=self._listener.fileno(),
+            address=(before.host, before.port),
+            workers=(*self._crew.left(), *self._predecessors.left()),
+            simulator=self._simulator.left() if self._simulator is not None else None,
+            restarts=self._restarts + 1,
+        )
+        replace_program(self.options.command, os.environ, handover)
+
     def _drain(self) -> None:
+        in_force = (self._reload.settings if self._reload is not None else self.settings).server
+        signals_seen = 1 + self._be_unready(in_force.unready_seconds)
         self._listener.close()
-        in_force = self._reload.settings if self._reload is not None else self.settings
-        deadline = time.monotonic() + in_force.server.drain_seconds + _LATE_SECONDS
-        signals_seen = 1
+        deadline = time.monotonic() + in_force.drain_seconds + _LATE_SECONDS
         self._crew.drain()
-        while self._crew.workers and signals_seen < 3 and time.monotonic() < deadline:
+        self._predecessors.drain()
+        while (self._crew.workers or self._predecessors.left()) and signals_seen < 3 and time.monotonic() < deadline:
             self._wait()
             self._crew.remove_ended()
+            self._predecessors.tend()
             self._tend_store()
             for number in self._signals.take():
                 if number in ENDING:
                     signals_seen += 1
                     deadline = min(deadline, time.monotonic() + _HURRY_SECONDS)
                     self._crew.drain()
+                    self._predecessors.drain()
+
+    def _be_unready(self, seconds: float) -> int:
+        """Serve on while readiness is denied, so that a load balancer can look away; how many signals cut it short."""
+        until = time.monotonic() + seconds
+        if seconds:
+            self._crew.announce_leave()
+        while time.monotonic() < until:
+            self._wait()
+            self._tend_store()
+            if ENDING & set(self._signals.take()):
+                return 1
+        return 0
 
     @staticmethod
     def _stop_store(store: EmbeddedStore) -> None:

@@ -3,6 +3,9 @@
 A request's head may take `MAX_HEAD_BYTES`, and the whole request `request_seconds` from its first byte (a connection
 that says nothing, from its beginning). Whoever needs more is answered 431 or 408 and disconnected. A request that comes
 in one read, as nearly all do, costs one comparison.
+
+While the worker leaves, answers say `connection: close`, so that clients take their next request elsewhere; a
+connection is hung up on only when it has been quiet for `QUIET_SECONDS`, lest a request be on its way.
 """
 
 import asyncio
@@ -16,6 +19,8 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 MAX_HEAD_BYTES = 64 * 1024
 """Of request line and headers; OpenAI takes as much."""
 
+QUIET_SECONDS = 5.0
+"""A connection nothing was sent on for so long, while its worker leaves, is one nobody is about to use."""
 
 _TOO_LARGE = f"The request's headers are larger than {MAX_HEAD_BYTES} bytes."
 _TOO_SLOW = "The request was not complete in time."
@@ -25,6 +30,7 @@ class BoundedConfig(uvicorn.Config):
     """uvicorn's configuration and ours. `request_seconds` is read anew for each wait."""
 
     request_seconds: float = 60.0
+    is_leaving: bool = False  # every answer that has not begun closes its connection
 
 
 class BoundedProtocol(HttpToolsProtocol):
@@ -37,9 +43,12 @@ class BoundedProtocol(HttpToolsProtocol):
     _is_in_head = True
     _head_bytes = 0  # read since the head began; the end of the last request may be among them
     _is_ended = False
+    _quiet_since = 0.0  # kept only while leaving
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         super().connection_made(transport)
+        if self.config.is_leaving:
+            self._quiet_since = self.loop.time()
         self._wait()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -71,6 +80,24 @@ class BoundedProtocol(HttpToolsProtocol):
             return
         self._is_in_head = False
         super().on_headers_complete()
+        if self.config.is_leaving:
+            self.cycle.keep_alive = False
+
+    def on_response_complete(self) -> None:
+        if self.config.is_leaving:
+            self._quiet_since = self.loop.time()
+        super().on_response_complete()
+
+    def take_leave(self) -> None:
+        """The worker is leaving: an answer not yet begun will say so."""
+        self._quiet_since = self.loop.time()
+        if not self._is_in_head and not self.cycle.response_started:
+            self.cycle.keep_alive = False
+
+    def is_quiet(self) -> bool:
+        """Whether nobody waits for an answer here, nor is likely to ask for one."""
+        has_asked = self._head_bytes > 0 if self._is_in_head else not self.cycle.response_complete
+        return not has_asked and self.loop.time() - self._quiet_since >= QUIET_SECONDS
 
     def on_body(self, body: bytes) -> None:
         if not self._is_ended:

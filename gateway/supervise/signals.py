@@ -8,7 +8,8 @@ import signal
 from types import FrameType
 
 ENDING = frozenset({signal.SIGINT, signal.SIGTERM})
-_WATCHED = (*sorted(ENDING), signal.SIGHUP, signal.SIGCHLD)
+RESTARTING = signal.SIGUSR2
+_WATCHED = (*sorted(ENDING), signal.SIGHUP, signal.SIGCHLD, RESTARTING)
 
 
 class Interrupted(BaseException):
@@ -36,6 +37,7 @@ class Signals:
             if number == signal.SIGHUP and signal.getsignal(number) == signal.SIG_IGN:
                 continue  # started with nohup
             self._previous[number] = signal.signal(number, self._handle)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _WATCHED)  # they may have waited while the program was replaced
 
     def start_is_over(self) -> None:
         """From here on signals only wait in the pipe."""

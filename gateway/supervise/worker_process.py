@@ -2,7 +2,8 @@
 
 It receives its order, builds the app and serves it with uvicorn until told to leave. It never outlives its parent: when
 the control socket closes it drains as if it had been told to. The first SIGTERM drains, the second cancels what still
-runs; both end with the app's own shutdown and status 0.
+runs; both end with the app's own shutdown and status 0. Relieved by others, it sees its clients off without a hurry:
+no connection is hung up on on which a request may be on its way.
 """
 
 import asyncio
@@ -25,6 +26,7 @@ from gateway.supervise.order import (
     DECLINED,
     READY,
     Decision,
+    Farewell,
     Inbox,
     Message,
     Offer,
@@ -33,6 +35,7 @@ from gateway.supervise.order import (
 from gateway.supervise.protocol import BoundedConfig, BoundedProtocol
 
 _KEEP_ALIVE_SECONDS = 75  # longer than common proxies keep theirs, so that they close first
+_LEAST_FAREWELL_SECONDS = 1.0  # for connections that were accepted and have not said anything yet (TLS handshakes)
 _log = logging.getLogger("gateway.worker")
 
 _TICKS_PER_BEAT = 20  # uvicorn ticks ten times a second
@@ -53,6 +56,10 @@ class App(Protocol):
         """A sentence for the readiness page."""
         ...
 
+    def leave(self) -> None:
+        """Say on the readiness page that this worker is not there for new clients any more."""
+        ...
+
 
 class WorkerServer(uvicorn.Server):
     """The server of uvicorn, obeying the control socket and ending without a signal of its own."""
@@ -65,6 +72,8 @@ class WorkerServer(uvicorn.Server):
         self._inbox = Inbox()
         self._waiting: list[Message] = []
         self._offered: Offer | None = None
+        self._is_relieved = False
+        self._is_told_to_end = False
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -87,12 +96,32 @@ class WorkerServer(uvicorn.Server):
         return await super().on_tick(counter)
 
     def leave(self) -> None:
-        """Drain; when draining already, cancel what still runs. Cancelled requests settle in their `finally`."""
-        if not self.should_exit:
-            self.should_exit = True
+        """Drain; when told so already, cancel what still runs. Cancelled requests settle in their `finally`."""
+        if not self._is_told_to_end:
+            self._is_told_to_end = self.should_exit = True
+            self._app.leave()
             return
         for task in list(self.server_state.tasks):
             task.cancel()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        if self._is_relieved:
+            for server in self.servers:
+                server.close()
+            await self._see_off()
+        await super().shutdown(sockets)
+
+    async def _see_off(self) -> None:
+        """Go on answering those who are connected, until they are gone or quiet, or it takes too long."""
+        now = asyncio.get_running_loop().time
+        began = now()
+        patience = self.config.timeout_graceful_shutdown or 0
+        while not self._is_told_to_end and now() - began < patience:
+            connections = self.server_state.connections
+            is_over = all(isinstance(each, BoundedProtocol) and each.is_quiet() for each in connections)
+            if is_over and now() - began >= _LEAST_FAREWELL_SECONDS:
+                break
+            await asyncio.sleep(0.05)
 
     def _listen(self) -> None:
         """Take what the parent says; its silence is the end."""
@@ -103,7 +132,7 @@ class WorkerServer(uvicorn.Server):
                 self._obey()
                 return
         asyncio.get_running_loop().remove_reader(self._control)
-        if not self.should_exit:
+        if not self._is_told_to_end:
             self.leave()
 
     def _obey(self) -> None:
@@ -117,8 +146,19 @@ class WorkerServer(uvicorn.Server):
                     self._bounds.timeout_graceful_shutdown = max(1, round(self._offered.drain_seconds))
                     self._bounds.request_seconds = self._offered.settings.server.request_seconds
                 self._app.decide(is_adopted=message.is_adopted)
+            elif isinstance(message, Farewell):
+                self._take_leave(message)
             else:
                 self._app.post_notice(message.text)
+
+    def _take_leave(self, farewell: Farewell) -> None:
+        self._bounds.is_leaving = True
+        for connection in self.server_state.connections:
+            if isinstance(connection, BoundedProtocol):
+                connection.take_leave()
+        self._app.leave()
+        if farewell.is_relieved:
+            self._is_relieved = self.should_exit = True
 
     def _prepare(self, offer: Offer) -> None:
         try:

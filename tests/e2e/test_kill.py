@@ -85,7 +85,7 @@ def test_kill_of_a_worker_mid_stream_leaves_an_estimated_row_within_its_hold(
     try:
         product.start()
         assert product.process is not None
-        workers = [pid for pid in product.pids() if b"worker_process" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+        workers = product.workers()
         host, port = product.origin.removeprefix("http://").split(":")
         content = "Count to 900 [[sim: pace=0.05]]"
         body = {"model": "auto", "stream": True, "max_tokens": 700, "messages": [{"role": "user", "content": content}]}

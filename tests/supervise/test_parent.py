@@ -138,6 +138,21 @@ def test_open_stream_finishes_before_the_end(data_dir: Path) -> None:
     assert not (data_dir / "cancelled").exists()
 
 
+def test_unready_gateway_serves_on_until_its_time_or_a_second_signal(data_dir: Path) -> None:
+    with TinyGateway(data_dir, unready_seconds=600.0) as gateway:
+        (pid,) = gateway.started["workers"]
+        gateway.process.send_signal(signal.SIGTERM)
+        wait_until((data_dir / f"told-{pid}").exists, "the worker says that it leaves")
+        connection = http.client.HTTPConnection("127.0.0.1", gateway.port, timeout=30)
+        connection.request("GET", "/who")
+        answer = connection.getresponse()
+        assert answer.status == 200
+        assert answer.getheader("connection") == "close"
+        connection.close()
+        assert gateway.end() == 0
+    assert (data_dir / "left-0").exists()
+
+
 def test_second_signal_cancels_what_still_runs(data_dir: Path) -> None:
     with TinyGateway(data_dir) as gateway, gateway.open_stream() as response:
         gateway.process.send_signal(signal.SIGINT)

@@ -45,7 +45,9 @@ def simulator(options: SimulatorOptions | None = None) -> Iterator[Simulator]:
 class GatewayProcess:
     """`gateway serve` with its data in `folder`. Start it, kill it, start it again."""
 
-    def __init__(self, folder: Path, upstream: Simulator, store_url: str = "embedded", extra: str = "") -> None:
+    def __init__(
+        self, folder: Path, upstream: Simulator, store_url: str = "embedded", extra: str = "", server: str = ""
+    ) -> None:
         self.folder = folder
         self.data = folder / "data"
         self.store_url = store_url
@@ -53,7 +55,7 @@ class GatewayProcess:
         self.config = folder / "config.yaml"
         self.config.write_text(
             f"""\
-server: {{port: 0}}
+server: {{port: 0, {server}}}
 metrics: {{listen: ""}}
 data_dir: data
 admin_key: {ADMIN_KEY}
@@ -177,6 +179,10 @@ upstream:
             found += _children(pid)
         return found
 
+    def workers(self) -> list[int]:
+        """The worker processes."""
+        return [pid for pid in self.pids() if b"worker_process" in _command(pid)]
+
     def kill(self) -> None:
         """SIGKILL for all of it at once."""
         assert self.process is not None
@@ -194,6 +200,12 @@ upstream:
         return status
 
 
+def _command(pid: int) -> bytes:
+    with suppress(OSError):
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    return b""
+
+
 def kill_all(pids: list[int]) -> None:
     """SIGKILL for each; a worker may have left already because its parent is gone."""
     for pid in pids:
@@ -203,10 +215,10 @@ def kill_all(pids: list[int]) -> None:
 
 @contextmanager
 def gateway(
-    folder: Path, upstream: Simulator, store_url: str = "embedded", extra: str = ""
+    folder: Path, upstream: Simulator, store_url: str = "embedded", extra: str = "", server: str = ""
 ) -> Iterator[GatewayProcess]:
     """A running gateway, stopped at the end."""
-    process = GatewayProcess(folder, upstream, store_url, extra)
+    process = GatewayProcess(folder, upstream, store_url, extra, server)
     try:
         process.start()
         yield process

@@ -17,7 +17,9 @@ from gateway.config.load import load
 from gateway.config.settings import Settings
 from gateway.metrics import Metrics
 from gateway.supervise.errors import CannotStart
+from gateway.supervise.handover import VARIABLE, receive
 from gateway.supervise.parent import Parent, ParentOptions
+from gateway.supervise.rehearsal import OPTION, rehearse
 from gateway.supervise.signals import Interrupted
 from gateway.supervise.source import Reading
 from gateway.worker import WorkerSettings
@@ -71,6 +73,9 @@ class TinyApp:
     def post_notice(self, text: str) -> None:
         self.worker = replace(self.worker, notice=text)
 
+    def leave(self) -> None:
+        (self.worker.settings.data_dir / f"told-{os.getpid()}").touch()
+
     async def _stream(self, send: Send) -> None:
         await send({"type": "http.response.body", "body": b"first\n", "more_body": True})
         release = self.worker.settings.data_dir / "release"
@@ -115,16 +120,24 @@ def main(arguments: list[str]) -> int:
             port=own.get("server", {}).get("port", given.get("port", 0)),
             workers=given.get("workers", 1),
             drain_seconds=given.get("drain_seconds", 30.0),
+            unready_seconds=given.get("unready_seconds", 0.0),
         )
         return Reading(replace(settings, server=server), (file,) if file else ())
 
     reading = read()
+    app = given.get("app", "support.tiny_app:create_app")
+    if OPTION in arguments:
+        return rehearse(reading.settings, app)
+    handover = receive(os.environ)
+    os.environ.pop(VARIABLE, None)
     options = ParentOptions(
-        app=given.get("app", "support.tiny_app:create_app"),
+        app=app,
         may_move=given.get("may_move", False),
         hang_seconds=given.get("hang_seconds", 60.0),
         source=read if file else None,
         files=reading.files,
+        command=(sys.executable, *sys.orig_argv[1:]),
+        handover=handover,
     )
     try:
         with Parent(reading.settings, options) as parent:

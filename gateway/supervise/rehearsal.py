@@ -1,0 +1,84 @@
+"""Before a gateway replaces its program, the new one says what it would do: `gateway serve … --rehearse`.
+
+The child reads the configuration and loads everything a worker runs, but opens and binds nothing; the parent compares
+what it says with what cannot change while clients are connected.
+"""
+
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from importlib import import_module
+
+import msgspec
+
+from gateway.config.settings import Settings
+from gateway.supervise.errors import CannotStart
+from gateway.worker import WorkerSettings
+
+OPTION = "--rehearse"
+_PATIENCE_SECONDS = 60.0
+
+
+class Verdict(msgspec.Struct, frozen=True):
+    """What a new program would run on. Neither may differ from the old one's."""
+
+    data_dir: str
+    is_demo: bool
+    has_embedded_store: bool
+
+
+def verdict_on(settings: Settings) -> Verdict:
+    """What these settings mean for a restart."""
+    return Verdict(str(settings.data_dir), settings.is_demo, settings.store.url == "embedded")
+
+
+def rehearse(settings: Settings, app: str) -> int:
+    """The child: load everything, say the verdict on stdout. Raises CannotStart where the program would not work."""
+    module, _, function = app.partition(":")
+    try:
+        getattr(import_module(module), function)(WorkerSettings(settings=settings, store_url="", admin_key=""))
+        import_module("gateway.supervise.worker_process")
+    except (ImportError, AttributeError, ValueError, OSError) as error:
+        raise CannotStart(f"the new program does not work: {type(error).__name__}: {error}") from error
+    sys.stdout.buffer.write(msgspec.json.encode(verdict_on(settings)))
+    sys.stdout.buffer.flush()
+    return 0
+
+
+class Rehearsal:
+    """The parent's side: one running child."""
+
+    def __init__(self, command: Sequence[str]) -> None:
+        self._began = time.monotonic()
+        self._process = subprocess.Popen(
+            [*command, OPTION],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            process_group=0,
+        )
+
+    def outcome(self, running: Settings) -> str | None:
+        """None while it runs; then why there can be no restart, or "" when there can."""
+        if self._process.poll() is None:
+            if time.monotonic() - self._began < _PATIENCE_SECONDS:
+                return None
+            self._process.send_signal(signal.SIGKILL)
+        said, complaint = self._process.communicate()
+        if self._process.returncode != 0:
+            return complaint.decode(errors="replace").strip() or "the new program cannot be started"
+        try:
+            verdict = msgspec.json.decode(said, type=Verdict)
+        except msgspec.DecodeError:
+            return "the new program cannot take over: it has not said what it runs on"
+        if verdict != verdict_on(running):
+            return "another `data_dir`, another kind of store and --demo need a stop and a start"
+        return ""
+
+    def stop(self) -> None:
+        """Give it up."""
+        if self._process.poll() is None:
+            self._process.kill()
+        self._process.communicate()

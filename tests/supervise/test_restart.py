@@ -1,0 +1,181 @@
+"""Restarts under load with real processes around the tiny app: what goes over, what is refused, who is seen off."""
+
+import http.client
+import json
+import os
+import shutil
+import signal
+import socket
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from support.running import TinyGateway, is_running, wait_until
+
+from gateway.store.embedded import EmbeddedStore
+from gateway.supervise.restart import RestartRecord, read_record, write_record
+
+
+@pytest.fixture
+def data_dir() -> Iterator[Path]:
+    place = Path(tempfile.mkdtemp(prefix="gw-"))
+    yield place / "data"
+    EmbeddedStore(place / "data" / "store").stop()
+    shutil.rmtree(place)
+
+
+def restart(gateway: TinyGateway) -> RestartRecord:
+    """Ask for it, and wait for what came of it."""
+    before = read_record(gateway.data_dir)
+    gateway.process.send_signal(signal.SIGUSR2)
+    wait_until(lambda: read_record(gateway.data_dir).asked > before.asked, "the restart is over")
+    return read_record(gateway.data_dir)
+
+
+def test_record_is_read_as_written_and_empty_where_there_is_none(tmp_path: Path) -> None:
+    assert read_record(tmp_path) == RestartRecord()
+    write_record(tmp_path, RestartRecord(2, 3, "why"))
+    assert read_record(tmp_path) == RestartRecord(2, 3, "why")
+
+
+def test_restart_keeps_process_port_and_store_and_replaces_the_workers(data_dir: Path) -> None:
+    with TinyGateway(data_dir, workers=2) as gateway:
+        store = EmbeddedStore(data_dir / "store").pid
+        assert restart(gateway) == RestartRecord(1, 1)
+        for pid in gateway.started["workers"]:
+            wait_until(lambda pid=pid: not is_running(pid), f"worker {pid} leaves")  # type: ignore[misc]  # bound now
+        who = gateway.get("/who")
+        assert who["pid"] not in gateway.started["workers"]
+        assert who["slot"] in (2, 3)  # the files of the slots before are still counted in
+        assert EmbeddedStore(data_dir / "store").pid == store
+        assert restart(gateway).restarts == 2
+        wait_until(lambda: not is_running(who["pid"]), "the second generation leaves")
+        assert gateway.get("/who")["slot"] in (0, 1)
+        assert gateway.end() == 0
+    assert not is_running(store)
+    assert (data_dir / "gateway.pid").read_text() == ""
+
+
+def test_stream_begun_before_a_restart_ends_with_its_worker(data_dir: Path) -> None:
+    with TinyGateway(data_dir) as gateway, gateway.open_stream() as response:
+        restart(gateway)
+        wait_until(lambda: gateway.get("/who")["pid"] not in gateway.started["workers"], "new workers serve alone")
+        assert all(is_running(pid) for pid in gateway.started["workers"])
+        (data_dir / "release").touch()
+        assert response.read() == b"last\n"
+        (old,) = gateway.started["workers"]
+        wait_until(lambda: not is_running(old), "the old worker leaves")
+        assert gateway.end() == 0
+    assert not (data_dir / "cancelled").exists()
+
+
+def test_connection_kept_over_a_restart_is_answered_and_told_to_close(data_dir: Path) -> None:
+    with TinyGateway(data_dir) as gateway, closing(http.client.HTTPConnection("127.0.0.1", gateway.port)) as kept:
+        kept.request("GET", "/who")
+        first = kept.getresponse()
+        assert first.getheader("connection") is None
+        old = json.loads(first.read())["pid"]
+        restart(gateway)
+        kept.request("GET", "/who")
+        second = kept.getresponse()
+        assert second.getheader("connection") == "close"
+        assert json.loads(second.read())["pid"] == old
+
+
+def test_connections_in_use_through_restarts_lose_no_request(data_dir: Path) -> None:
+    """Clients that close after each request and clients that keep their connection, without a pause."""
+    with TinyGateway(data_dir, workers=2) as gateway:
+        is_over = threading.Event()
+        answered: list[int] = []
+        failed: list[str] = []
+
+        def use(is_kept: bool) -> None:
+            connection = http.client.HTTPConnection("127.0.0.1", gateway.port, timeout=30)
+            while not is_over.is_set():
+                try:
+                    connection.request("GET", "/who", headers={} if is_kept else {"connection": "close"})
+                    answered.append(json.loads(connection.getresponse().read())["pid"])
+                except (OSError, http.client.HTTPException) as error:
+                    failed.append(repr(error))
+            connection.close()
+
+        clients = [threading.Thread(target=use, args=(number % 2 == 0,)) for number in range(4)]
+        for client in clients:
+            client.start()
+        for _ in range(2):
+            restart(gateway)
+        wait_until(lambda: not any(map(is_running, gateway.started["workers"])), "the first workers leave")
+        is_over.set()
+        for client in clients:
+            client.join()
+        assert failed == []
+        assert len(set(answered)) >= 4
+
+
+def test_restart_into_a_broken_configuration_is_refused_and_nothing_happens(data_dir: Path) -> None:
+    config = data_dir.parent / "config.json"
+    config.write_text("{}")
+    with TinyGateway(data_dir, config=str(config)) as gateway:
+        config.write_text('{"server": {"prot": 1}}')
+        record = restart(gateway)
+        assert record.restarts == 0
+        assert "prot" in record.refusal
+        assert gateway.get("/who")["pid"] in gateway.started["workers"]
+        config.write_text("{}")
+        assert restart(gateway) == RestartRecord(restarts=1, asked=2)
+        assert gateway.end() == 0
+        assert "THE RESTART IS REFUSED" in gateway.errors()
+
+
+def test_restart_onto_another_data_directory_is_refused(data_dir: Path) -> None:
+    config = data_dir.parent / "config.json"
+    config.write_text("{}")
+    with TinyGateway(data_dir, config=str(config)) as gateway:
+        config.write_text(json.dumps({"data_dir": str(data_dir.parent / "other")}))
+        assert "data_dir" in restart(gateway).refusal
+        assert gateway.end() == 0
+
+
+def test_restart_takes_over_what_a_reload_cannot(data_dir: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as found:
+        port = found.getsockname()[1]
+    config = data_dir.parent / "config.json"
+    config.write_text("{}")
+    with TinyGateway(data_dir, config=str(config)) as gateway:
+        config.write_text(json.dumps({"server": {"port": port}}))
+        assert restart(gateway).refusal == ""
+        gateway.port = port
+        assert gateway.get("/who")["port"] == port
+        assert gateway.end() == 0
+
+
+def test_signal_to_end_while_workers_before_are_leaving_drains_them_too(data_dir: Path) -> None:
+    with TinyGateway(data_dir) as gateway, gateway.open_stream() as response:
+        restart(gateway)
+        gateway.process.send_signal(signal.SIGTERM)
+        wait_until(lambda: _is_closed(gateway.port), "the listener closes")
+        (data_dir / "release").touch()
+        assert response.read() == b"last\n"
+        assert gateway.process.wait(30) == 0
+    assert not (data_dir / "cancelled").exists()
+
+
+def test_worker_before_that_dies_while_it_leaves_is_buried(data_dir: Path) -> None:
+    with TinyGateway(data_dir) as gateway, gateway.open_stream():
+        restart(gateway)
+        (old,) = gateway.started["workers"]
+        os.kill(old, signal.SIGKILL)
+        wait_until(lambda: not Path(f"/proc/{old}").exists(), "it is buried")
+        assert gateway.get("/who")
+        assert gateway.end() == 0
+
+
+def _is_closed(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=5).close()
+    except ConnectionRefusedError:
+        return True
+    return False
