@@ -30,6 +30,7 @@ from gateway.dashboard.sign_in_rate import SignInRate
 from gateway.departures import Departures
 from gateway.dispatch import Collaborators, Dispatch
 from gateway.explain import Explain
+from gateway.fleet.exchange import Exchange
 from gateway.fleet.knowledge import Knowledge
 from gateway.keys import Keyring, ensure_organization
 from gateway.ledger.audit.auditor import Auditor
@@ -102,6 +103,7 @@ class Gateway:
         self._tasks.append(asyncio.create_task(self._dispatch.heartbeat.run()))
         self._tasks.append(asyncio.create_task(self._audit_forever(opening)))
         self._tasks.append(asyncio.create_task(self._watch_burn(opening)))
+        self._tasks.append(asyncio.create_task(self._exchange_forever(opening)))
         await send({"type": "lifespan.startup.complete"})
         await receive()
         await self._close()
@@ -124,7 +126,8 @@ class Gateway:
         self._tokenizer = tokenizer = load_tokenizer(settings.tokenizer_path)
         keyring = Keyring(self._store, layout, time.time)
         attempting = self._attempting(settings, self._client)
-        knowledge = Knowledge(time.time)
+        self._knowledge = knowledge = Knowledge(time.time)
+        self._exchange = Exchange(self._store, layout, knowledge.board, knowledge.learn)
         planning = Planning(tokenizer, knowledge, time.time, random.random)
         witness = Witness(self._metrics)
         departures = Departures(tokenizer.count)
@@ -242,6 +245,10 @@ class Gateway:
     async def _audit_forever(self, opening: asyncio.Task[None]) -> None:
         await asyncio.wait([opening])
         await self._auditor.run()
+
+    async def _exchange_forever(self, opening: asyncio.Task[None]) -> None:
+        await asyncio.wait([opening])
+        await self._exchange.run()
 
     async def _watch_burn(self, opening: asyncio.Task[None]) -> None:
         price = self._settings.neurons

@@ -78,7 +78,7 @@ def _describe_model(model: Model, now: float, learned: Learned) -> Entry:
         "price": _describe_price(model.price_at(now)),
         "status": _status(model, now, learned) or ("deprecated" if is_deprecated else "active"),
         "deprecated": is_deprecated,
-        "shutdown_date": None if model.deprecated_on is None else _day(model.deprecated_on),
+        "shutdown_date": _shutdown_date(model, learned),
         "successor": model.successor,
     }
 
@@ -89,7 +89,13 @@ def _status(model: Model, now: float, learned: Learned) -> str | None:
     return "resting" if learned.resting.get(model.id, 0.0) > now else None
 
 
-def _day(moment: int) -> str:
+def _shutdown_date(model: Model, learned: Learned) -> str | None:
+    """The published day, else the one on which the model was found retired."""
+    moment = model.deprecated_on or learned.retired.get(model.id)
+    return None if moment is None else _day(moment)
+
+
+def _day(moment: float) -> str:
     return datetime.fromtimestamp(moment, UTC).date().isoformat()
 
 

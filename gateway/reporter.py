@@ -82,8 +82,13 @@ class Reporter:
     def _models(self, learned: Learned) -> tuple[ModelStanding, ...]:
         now = time.time()
         return tuple(
-            ModelStanding(model_id, _breaker_state(learned.resting.get(model_id), now), model_id in learned.retired)
-            for model_id in self.settings.catalog.models
+            ModelStanding(
+                model.id,
+                _breaker_state(learned.resting.get(model.id), now),
+                model.id in learned.retired,
+                learned.windows.get(model.id, model.window_tokens),
+            )
+            for model in self.settings.catalog.models.values()
         )
 
     async def _report_limits(self) -> None:

@@ -82,7 +82,7 @@ def test_find_model_without_a_date_is_never_deprecated() -> None:
     [
         (0, NOTHING_LEARNED, "active"),
         (20 * DAY, NOTHING_LEARNED, "deprecated"),
-        (0, Learned(retired=frozenset({OLD.id})), "retired"),
+        (0, Learned(retired={OLD.id: 20.0 * DAY}), "retired"),
         (10, Learned(resting={OLD.id: 11.0}), "resting"),
         (10, Learned(resting={OLD.id: 10.0}), "active"),
     ],

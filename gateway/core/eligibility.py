@@ -58,7 +58,7 @@ class Stop:
 class Learned:
     """What the models' own answers have taught. Empty at the start; model ids are the keys."""
 
-    retired: frozenset[str] = frozenset()  # answered "retired", confirmed
+    retired: Mapping[str, float] = field(default_factory=dict)  # confirmed by answers, since (unix seconds)
     proven: frozenset[str] = frozenset()  # answered lately, whatever their deprecation date says
     resting: Mapping[str, float] = field(default_factory=dict)  # after failures, until (unix seconds)
     windows: Mapping[str, int] = field(default_factory=dict)  # smaller than the catalogue says

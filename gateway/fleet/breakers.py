@@ -52,11 +52,26 @@ class Breakers:
             return "closed"
         return "open" if breaker.since <= self._clock() < breaker.until else "probation"
 
-    def attempting(self, model_id: str) -> None:
+    def rests(self, model_id: str) -> int:
+        """How many times in a row the model rests or has rested; 0 where its breaker is closed."""
+        breaker = self._breakers.get(model_id)
+        return 0 if breaker is None else breaker.rests
+
+    def attempting(self, model_id: str) -> bool:
         """The model is about to be asked. On probation that is the trial: until it ends, nobody else goes there."""
-        if model_id in self._resting and self.state(model_id) == "probation":
+        is_trial = model_id in self._resting and self.state(model_id) == "probation"
+        if is_trial:
             self._breakers[model_id].is_on_trial = True
             self._rest(model_id, self._breakers[model_id], TRIAL_SECONDS)
+        return is_trial
+
+    def adopt(self, model_id: str, until: float, rests: int) -> None:
+        """Another worker's word: the model rests until then, for the so many-th time; 0: it answers again."""
+        self._breakers.pop(model_id, None)
+        self._resting.pop(model_id, None)
+        if rests:
+            self._breakers[model_id] = _Breaker(rests=rests, since=min(self._clock(), until), until=until)
+            self._resting[model_id] = until
 
     def answered(self, model_id: str) -> bool:
         """The model gave an answer; whether that closed its breaker."""

@@ -4,20 +4,20 @@ A date in the catalogue only decides the order of candidates; only the upstream'
 after it was confirmed, because single false "deprecated" answers of live models have been seen.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 RETEST_SECONDS = 86_400.0  # a retired model is tried again after a day
 CONFIRMATIONS = 2  # consecutive "retired" answers that take a model out
 
 
 class ModelHealth:
-    """One per worker. `clock` is monotonic seconds."""
+    """One per worker. `clock` is unix seconds: what is known here is told to other workers."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._retirements: dict[str, tuple[int, float]] = {}
         self._proven: frozenset[str] = frozenset()
-        self._retired: frozenset[str] = frozenset()
+        self._retired: Mapping[str, float] = {}
         self._next_retest = float("inf")
 
     @property
@@ -26,8 +26,8 @@ class ModelHealth:
         return self._proven
 
     @property
-    def retired(self) -> frozenset[str]:
-        """Models whose retirement is confirmed and not yet due for another test."""
+    def retired(self) -> Mapping[str, float]:
+        """Models whose retirement is confirmed and not yet due for another test, and since when (unix seconds)."""
         if self._clock() >= self._next_retest:
             self._rebuild()
         return self._retired
@@ -46,12 +46,25 @@ class ModelHealth:
         self._proven -= {model_id}
         self._rebuild()
 
+    def answers(self, model_id: str) -> tuple[int, float]:
+        """How many answers in a row called the model retired, and when the latest came."""
+        return self._retirements.get(model_id, (0, 0.0))
+
+    def adopt(self, model_id: str, retired_answers: int, since: float) -> None:
+        """Another worker's word: so many answers in a row, the latest at `since`, or 0 because the model answers."""
+        self._retirements.pop(model_id, None)
+        self._proven -= {model_id}
+        if retired_answers:
+            self._retirements[model_id] = (retired_answers, since)
+        else:
+            self._proven |= {model_id}
+        self._rebuild()
+
     def _rebuild(self) -> None:
         now = self._clock()
-        due = {
-            model_id: since + RETEST_SECONDS
+        self._retired = {
+            model_id: since
             for model_id, (count, since) in self._retirements.items()
             if count >= CONFIRMATIONS and since + RETEST_SECONDS > now
         }
-        self._retired = frozenset(due)
-        self._next_retest = min(due.values(), default=float("inf"))
+        self._next_retest = min(self._retired.values(), default=float("inf")) + RETEST_SECONDS

@@ -11,6 +11,7 @@ from typing import Final
 from gateway.core.eligibility import Sample, Speed
 
 SPEED_SHARE: Final = 0.2  # of the newest answer in the average
+OWN_SECONDS: Final = 60.0  # so long one's own measurements count before another worker's
 FEWEST_SAMPLES: Final = 20  # answers of a key on a route before their length is believed
 OUTPUT_SHARE: Final = 0.02  # of the newest answer in the mean length, once there are many
 MOST_KEYS: Final = 4_096  # whose lengths are remembered, the latest used
@@ -28,6 +29,12 @@ class Speeds:
     def speeds(self) -> Mapping[str, Speed]:
         """By model id; those never measured are missing."""
         return self._speeds
+
+    def adopt(self, model_id: str, speed: Speed) -> None:
+        """Another worker's measurement; believed where none of our own is nearly as new."""
+        known = self._speeds.get(model_id)
+        if known is None or known.measured_at + OWN_SECONDS < speed.measured_at:
+            self._speeds[model_id] = speed
 
     def observe(self, sample: Sample, now: float) -> None:
         """Take one answer in. An answer that came whole tells the rate only, by what is known of the first token."""

@@ -39,10 +39,14 @@ class Windows:
         if failure.kind != "too_long" or limit is None or not SMALLEST_WINDOW <= limit < model.window_tokens:
             return None
         is_new = self._windows.get(model.id) != limit
-        self._windows[model.id] = limit
-        self._forget_at[model.id] = self._clock() + RELEARN_SECONDS
-        self._next = min(self._forget_at.values())
+        self.adopt(model.id, limit, self._clock())
         return limit if is_new else None
+
+    def adopt(self, model_id: str, tokens: int, at: float) -> None:
+        """The window was learned at `at` (unix seconds), here or by another worker."""
+        self._windows[model_id] = tokens
+        self._forget_at[model_id] = at + RELEARN_SECONDS
+        self._next = min(self._forget_at.values())
 
     def took_long_message(self, model_id: str) -> None:
         """The model answered a message longer than its published limit."""

@@ -21,6 +21,7 @@ class ModelStanding:
     id: str
     breaker: BreakerState = "closed"
     is_retired: bool = False
+    window_tokens: int = 0
 
 
 @dataclass(slots=True, frozen=True)
@@ -72,6 +73,12 @@ class StandingGauges:
         self._retired = agreed(
             "gateway_model_retired", "1 while the upstream calls the model retired, confirmed.", registry, ("model",)
         )
+        self._windows = agreed(
+            "gateway_model_window_tokens",
+            "The model's window: as learned, else of the catalogue.",
+            registry,
+            ("model",),
+        )
         self._stopped = agreed(
             "gateway_account_stopped", "1 while the whole account is not asked, for this reason.", registry, ("reason",)
         )
@@ -114,6 +121,7 @@ class StandingGauges:
                 for state in BREAKER_STATES:
                     self._breakers.labels(model.id, state).set(1 if model.breaker == state else 0)
                 self._retired.labels(model.id).set(1 if model.is_retired else 0)
+                self._windows.labels(model.id).set(model.window_tokens)
         for model_id in shown.keys() - self._models.keys():  # no longer configured
             for state in BREAKER_STATES:
                 self._breakers.labels(model_id, state).set(0)

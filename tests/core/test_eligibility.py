@@ -91,7 +91,7 @@ def test_excluded_reasons_are_words() -> None:
 
 def test_examine_retired_and_resting_are_by_what_was_learned() -> None:
     for learned, obstacle in (
-        (Learned(retired=frozenset("m")), "retired"),
+        (Learned(retired={"m": 0.0}), "retired"),
         (Learned(resting={"m": 1e9 + 1}), "resting"),
     ):
         found = examine(CALL, MODEL, ROUTE, Facts(1e9, {"llama3.1": 1}, 1, 1, learned), tell_cost)

@@ -165,7 +165,7 @@ def test_plan_deprecated_models_come_last_until_they_answer() -> None:
 def test_plan_retired_model_asked_for_by_name_names_the_successor() -> None:
     entries = catalog(model("old", 1000, successor="new"))
     with pytest.raises(NotFound) as caught:
-        plan(replace(CALL, requested_model="old"), entries, facts(retired=frozenset({"old"})))
+        plan(replace(CALL, requested_model="old"), entries, facts(retired={"old": 0.0}))
     assert "`new`" in caught.value.message
 
 
@@ -357,7 +357,7 @@ accesses = st.builds(
 )
 learnings = st.builds(
     Learned,
-    retired=st.frozensets(names),
+    retired=st.dictionaries(names, st.just(0.0)),
     proven=st.frozensets(names),
     resting=st.dictionaries(names, st.sampled_from([1e9 - 1, 1e9 + 1])),
     windows=st.dictionaries(names, st.integers(300, 20_000)),

@@ -14,7 +14,7 @@ class Clock:
 def test_health_one_retired_answer_is_not_believed() -> None:
     health = ModelHealth(Clock())
     health.called_retired("m")
-    assert health.retired == frozenset()
+    assert health.retired == {}
 
 
 def test_health_two_retired_answers_take_a_model_out_for_a_day() -> None:
@@ -22,9 +22,9 @@ def test_health_two_retired_answers_take_a_model_out_for_a_day() -> None:
     health = ModelHealth(clock)
     health.called_retired("m")
     health.called_retired("m")
-    assert health.retired == {"m"}
+    assert health.retired == {"m": 0.0}
     clock.now = RETEST_SECONDS
-    assert health.retired == frozenset()
+    assert health.retired == {}
 
 
 def test_health_an_answer_clears_the_suspicion() -> None:
@@ -32,7 +32,7 @@ def test_health_an_answer_clears_the_suspicion() -> None:
     health.called_retired("m")
     health.answered("m")
     health.called_retired("m")
-    assert health.retired == frozenset()
+    assert health.retired == {}
     assert health.proven == frozenset()
 
 

@@ -180,7 +180,7 @@ def test_report_shows_how_things_stand() -> None:
         admitted_without_store=7,
         store_queue=6,
         is_store_connected=True,
-        models=(ModelStanding(LLAMA, "open"), ModelStanding("@cf/old", "closed", is_retired=True)),
+        models=(ModelStanding(LLAMA, "open"), ModelStanding("@cf/old", "closed", is_retired=True, window_tokens=8_192)),
         stop="quota",
     )
     told(metrics, standing)
@@ -198,6 +198,7 @@ def test_report_shows_how_things_stand() -> None:
         f'gateway_breaker_workers{{model="{LLAMA}",state="open"}} 1.0',
         f'gateway_breaker_workers{{model="{LLAMA}",state="closed"}} 0.0',
         'gateway_model_retired{model="@cf/old"} 1.0',
+        'gateway_model_window_tokens{model="@cf/old"} 8192.0',
         'gateway_account_stopped{reason="quota"} 1.0',
         'gateway_account_stopped{reason="rate_limited"} 0.0',
     ):
