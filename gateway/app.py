@@ -16,6 +16,7 @@ from pathlib import Path
 
 from starlette.routing import Route
 
+from gateway.alerts.service import Alerts
 from gateway.attempts import Attempting
 from gateway.client.contract import Client
 from gateway.client.select import create_client
@@ -104,6 +105,7 @@ class Gateway:
         self._tasks.append(asyncio.create_task(self._audit_forever(opening)))
         self._tasks.append(asyncio.create_task(self._watch_burn(opening)))
         self._tasks.append(asyncio.create_task(self._exchange_forever(opening)))
+        self._tasks.append(asyncio.create_task(self._watch_budgets(opening)))
         await send({"type": "lifespan.startup.complete"})
         await receive()
         await self._close()
@@ -249,6 +251,11 @@ class Gateway:
     async def _exchange_forever(self, opening: asyncio.Task[None]) -> None:
         await asyncio.wait([opening])
         await self._exchange.run()
+
+    async def _watch_budgets(self, opening: asyncio.Task[None]) -> None:
+        await asyncio.wait([opening])
+        name = f"{os.getpid()}.{secrets.token_hex(8)}"
+        await Alerts(self._store, self._layout, lambda: self._settings.alerts, self._metrics.alerts, name).run()
 
     async def _watch_burn(self, opening: asyncio.Task[None]) -> None:
         price = self._settings.neurons

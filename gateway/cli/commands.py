@@ -8,6 +8,7 @@ import typer
 
 from gateway import __version__
 from gateway.cli import (
+    alerts,
     audit,
     configuration,
     doctor,
@@ -39,6 +40,7 @@ app = typer.Typer(
 app.add_typer(projects.app, name="projects")
 app.add_typer(keys.app, name="keys")
 app.add_typer(limits.app, name="limits")
+app.add_typer(alerts.app, name="alerts")
 app.add_typer(ledger.app, name="ledger")
 app.add_typer(configuration.app, name="config")
 app.command("usage")(usage.report_usage)

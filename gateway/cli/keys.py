@@ -7,6 +7,7 @@ import typer
 
 from gateway.cli.assignments import complete_assignment, explain_assignments, read_assignments, read_duration
 from gateway.cli.connection import Connection, decode_all
+from gateway.cli.failure import CommandFailed, ExitCode
 from gateway.cli.limit_kinds import print_limits
 from gateway.cli.output import Column, print_json, print_note, print_table, show_moment
 from gateway.cli.period import now
@@ -170,17 +171,51 @@ def enable_key(context: typer.Context, key_id: KeyId, project: OfProject = None,
 
 @app.command("revoke")
 def revoke_key(
-    context: typer.Context, key_id: KeyId, project: OfProject = None, yes: Yes = False, as_json: AsJson = False
+    context: typer.Context,
+    key_id: Annotated[str | None, typer.Argument(help="The key's id, as `gateway keys list` shows it.")] = None,
+    project: OfProject = None,
+    owner: Annotated[str | None, typer.Option(help="Instead: all keys of this service account, id or name.")] = None,
+    yes: Yes = False,
+    as_json: AsJson = False,
 ) -> None:
-    """Revoke a key: its next request is refused. This cannot be undone."""
+    """Revoke a key, or all keys of an owner: their next request is refused. This cannot be undone.
+
+    Examples: gateway keys revoke key_… · gateway keys revoke --owner alice --yes
+    """
+    if (key_id is None) == (owner is None):
+        raise typer.BadParameter("name either a key or an owner", param_hint="KEY_ID or --owner")
     with connect(context) as connection:
-        key = find_key(connection, key_id, project)
-        confirm(f"Revoke key {key.name} ({key.redacted_value}, {key.id}), for good?", yes)
-        answer = connection.delete(f"{keys_path(key.project_id)}/{key.id}")
+        if key_id is not None:
+            keys = [find_key(connection, key_id, project)]
+        else:
+            keys = _keys_of_owner(connection, str(owner), project)
+        named = ", ".join(f"{key.name} ({key.redacted_value}, {key.id})" for key in keys)
+        confirm(f"Revoke key {named}, for good?", yes)
+        answers = [connection.delete(f"{keys_path(key.project_id)}/{key.id}") for key in keys]
     if as_json:
-        print_json(msgspec.Raw(answer))
+        print_json(msgspec.Raw(answers[0]) if key_id is not None else [msgspec.Raw(answer) for answer in answers])
         return
-    print_note(f"Key {key.name} ({key.redacted_value}) is revoked.")
+    for key in keys:
+        print_note(f"Key {key.name} ({key.redacted_value}) is revoked.")
+
+
+def _is_owner(key: Key, name_or_id: str) -> bool:
+    account = key.owner.service_account
+    return account is not None and name_or_id in (account.id, account.name)
+
+
+def _keys_of_owner(connection: Connection, owner: str, project: str | None) -> list[Key]:
+    """Every key that is not revoked of the service accounts with this name or id. Raises CommandFailed."""
+    projects = [find_project(connection, project)] if project else all_projects(connection)
+    listed = [key for each in projects for key in decode_all(connection.items(keys_path(each.id)), Key)]
+    found = [key for key in listed if _is_owner(key, owner)]
+    if not found:
+        raise CommandFailed(
+            f"Nobody called '{owner}' has a key that could be revoked.",
+            ExitCode.REFUSED,
+            "`gateway keys show KEY` names a key's owner.",
+        )
+    return found
 
 
 def _switch(connection: Connection, key: Key, *, disabled: bool, as_json: bool) -> None:

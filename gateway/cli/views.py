@@ -148,6 +148,31 @@ class CostsBucket(msgspec.Struct):
     results: list[CostsResult]
 
 
+class Channel(msgspec.Struct):
+    """Whom a spend alert names."""
+
+    recipients: list[str]
+    subject_prefix: str | None = None
+
+
+class SpendAlert(msgspec.Struct):
+    """An amount at which to tell somebody, in cents."""
+
+    id: str
+    threshold_amount: Decimal
+    interval: str
+    notification_channel: Channel
+
+
+class RaisedAlert(msgspec.Struct):
+    """An alert that was raised."""
+
+    id: str
+    type: str
+    created_at: int
+    message: str
+
+
 class AuditActor(msgspec.Struct):
     """Who acted."""
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from gateway.config.alerts import alert_settings
 from gateway.config.document import Reading, compose
 from gateway.config.kinds import Value
 from gateway.config.models import CatalogBuild
@@ -76,6 +77,7 @@ def load_traced(
         chat=ChatSettings(**values.get("chat", {})),
         ledger=LedgerSettings(**values.get("ledger", {})),
         spool=SpoolSettings(**values.get("spool", {})),
+        alerts=alert_settings(values.get("alerts", {}), reading),
         neurons=_neuron_price(values.get("neurons", {})),
         metrics=MetricsSettings(**values.get("metrics", {})),
         data_dir=data_dir / "demo" if demo else data_dir,

@@ -21,6 +21,8 @@ HIDDEN: Final = "***"
 
 # Where a key's value does not lie in settings.py under the key's own path.
 _ELSEWHERE: Final = {"tokenizer.path": "tokenizer_path"}
+# Secrets that are shown in no part; of other secret URLs the place is shown.
+_HIDDEN_WHOLE: Final = ("alerts.webhook_url",)
 _CATALOG: Final = ("models", "routes", "aliases")
 # What a model's entry says beside plain attributes of the same name.
 _MODEL_KEYS: Final = (
@@ -95,6 +97,8 @@ def _section(section: Section, path: str, values: Value, loaded: Loaded) -> Iter
             yield from _section(key.kind, below, getattr(values, key.name, values), loaded)
         else:
             value = getattr(values, key.name)
+            if below in _HIDDEN_WHOLE and value:
+                value = HIDDEN
             is_secret = isinstance(key.kind, Scalar) and key.kind.is_secret and value != key.default
             yield _effective(below, value, loaded, is_secret=is_secret)
 

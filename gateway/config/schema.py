@@ -5,6 +5,7 @@ Defaults stand in settings.py and are only shown here.
 
 from typing import Final
 
+from gateway.config.alerts import ALERTS
 from gateway.config.catalog_schema import CATALOG_KEYS, MODEL_ID
 from gateway.config.kinds import (
     FILE_PATH,
@@ -266,6 +267,7 @@ ROOT: Final = Section(
         Key("chat", CHAT, "Chat completions."),
         Key("ledger", LEDGER, "How long single requests stay readable; sums stay for good."),
         Key("spool", SPOOL, "Receipts on disk."),
+        Key("alerts", ALERTS, "Who is told how much of a budget is used."),
         Key("neurons", NEURONS, "What the account pays for neurons, beside the price book."),
         Key("metrics", METRICS, "Prometheus."),
         Key("tokenizer", TOKENIZER, "Exact token counts."),

@@ -73,6 +73,15 @@ class SpoolSettings:
 
 
 @dataclass(slots=True, frozen=True)
+class AlertSettings:
+    """Percentages of budgets at which to tell, and the webhook that is told; without a URL there is none."""
+
+    thresholds: tuple[int, ...] = (50, 80, 100)
+    webhook_url: str = field(default="", repr=False)  # its path may be a secret
+    webhook_secret: str = field(default="", repr=False)
+
+
+@dataclass(slots=True, frozen=True)
 class MetricsSettings:
     """Prometheus listener, `host:port`; empty switches it off."""
 
@@ -93,6 +102,7 @@ class Settings:
     chat: ChatSettings = field(default_factory=ChatSettings)
     ledger: LedgerSettings = field(default_factory=LedgerSettings)
     spool: SpoolSettings = field(default_factory=SpoolSettings)
+    alerts: AlertSettings = field(default_factory=AlertSettings)
     neurons: NeuronPrice = field(default_factory=NeuronPrice)
     tokenizer_path: Path | None = None
     is_demo: bool = False

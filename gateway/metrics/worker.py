@@ -4,6 +4,7 @@ from prometheus_client import CollectorRegistry, Counter
 
 from gateway.core.gaps import Gaps
 from gateway.core.receipt import Receipt
+from gateway.metrics.alerts import AlertMetrics
 from gateway.metrics.counted import CountedRequests
 from gateway.metrics.families import STORE_BOUNDS, histogram
 from gateway.metrics.gathered import Spread
@@ -16,6 +17,7 @@ class Metrics:
     def __init__(self) -> None:
         self.registry = registry = CollectorRegistry()
         self.books = BookGauges(registry)
+        self.alerts = AlertMetrics(registry)
         self._requests = CountedRequests(registry)
         self._standing = StandingGauges(registry)
         self._refusals = Counter("gateway_refusals", "Requests a limit refused.", ["scope", "kind"], registry=registry)

@@ -13,6 +13,7 @@ from gateway.organization import (
     neurons,
     projects,
     scope_limits,
+    spend_alerts,
     usage,
     verification,
     views,
@@ -22,6 +23,15 @@ from gateway.organization.service import AdminService
 
 _PROJECT: Final = "/projects/{project_id}"
 _ACCOUNT: Final = _PROJECT + "/service_accounts/{account_id}"
+
+_SPEND_ALERTS: Final[Mapping[str, Mapping[str, Responder]]] = {
+    "/spend_alerts": {"GET": spend_alerts.list_spend_alerts, "POST": spend_alerts.create_spend_alert},
+    "/spend_alerts/{alert_id}": {
+        "GET": spend_alerts.retrieve_spend_alert,
+        "POST": spend_alerts.update_spend_alert,
+        "DELETE": spend_alerts.delete_spend_alert,
+    },
+}
 
 _ENDPOINTS: Final[Mapping[str, Mapping[str, Responder]]] = {
     "/projects": {"GET": projects.list_projects, "POST": projects.create_project},
@@ -54,6 +64,9 @@ _ENDPOINTS: Final[Mapping[str, Mapping[str, Responder]]] = {
     "/usage/completions": {"GET": usage.usage_completions},
     "/costs": {"GET": usage.costs},
     "/neurons": {"GET": neurons.list_neuron_days},
+    **{f"{scope}{path}": methods for scope in ("", _PROJECT) for path, methods in _SPEND_ALERTS.items()},
+    "/alerts": {"GET": spend_alerts.list_raised_alerts},
+    "/alerts/test": {"POST": spend_alerts.test_webhook},
     "/audit_logs": {"GET": audit_logs.list_audit_logs},
     "/verify": {"GET": verification.verify_books, "POST": verification.repair_books},
     "/ledger": {"GET": ledger.list_ledger},

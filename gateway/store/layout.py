@@ -31,6 +31,11 @@ outside it: they are many, and written by plain idempotent commands.
 | gw:{o}:verification_lease | string | the worker that checks the books now; gone a minute after it died |
 | gw:{o}:repair_lease      | string | the repair under way |
 | gw:{o}:audit             | stream | acts of administrators, the latest 50,000 (organization.change) |
+| gw:{o}:spend_alerts:<scope> | hash | spend alert id → JSON (core.alerts), of o or p:<project> |
+| gw:{o}:alerts            | stream | raised alerts, the latest 1,000 (alerts.queue) |
+| gw:{o}:alerts_delivered  | string | the place in `alerts` up to which all are delivered |
+| gw:{o}:alert_claims      | zset   | alerts raised in windows that go on, score the window's end (ms) |
+| gw:{o}:alerts_lease      | string | the worker that watches budgets and delivers alerts |
 | gw:{o}:audit_refused     | stream | acts they were refused, the latest 5,000 (organization.audit) |
 | gw:{o}:fleet             | hash   | what workers know of models: note → moment and fact; version (learn.lua) |
 | gw:{o}:opening           | hash   | opening balance: sums of trimmed rows, field project|key|model |

@@ -1,0 +1,153 @@
+"""Watches budgets beside the requests: one worker of all replicas looks at what has been used every few seconds.
+
+Which scopes to look at it learns from the roll-ups of the hour, which settling writes anyway, and from the audit, which
+knows of every changed limit: nothing is added to a request. What is reached is raised once per window and threshold,
+across all replicas, by a claim in the store.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator, Callable, Iterable
+from typing import Final
+
+import msgspec
+
+from gateway.alerts.owners import Subject, counters, read_owners
+from gateway.alerts.queue import AlertQueue
+from gateway.core.alerts import ReachedThreshold, WatchedAmount, watched_amounts
+from gateway.core.errors import StoreAway
+from gateway.store.contract import Store
+from gateway.store.layout import Layout
+
+ROUND_SECONDS: Final = 5.0
+LEASE_MS: Final = 30_000  # another worker takes over so long after the last one died
+
+_LONGEST_PAUSE = 15.0
+_HOUR = 3600
+_SCAN = 1_000  # fields of a roll-up in one round trip
+_BATCH = 500  # scopes looked at in one round trip
+_MOST_RAISED = 100_000  # remembered claims; beyond that the store is asked again
+_ORGANIZATION: Subject = ("organization", "")
+
+_log = logging.getLogger("gateway.alerts")
+
+
+class _Details(msgspec.Struct):
+    project: str | None = None
+
+
+_decode_details = msgspec.json.Decoder(_Details).decode
+
+Report = Callable[[ReachedThreshold], None]
+
+
+class AlertWatch:
+    """One worker's part. `percents` are those in force, `name` tells it from the others, `report` hears what is new."""
+
+    def __init__(
+        self, store: Store, layout: Layout, percents: Callable[[], tuple[int, ...]], name: str, report: Report
+    ) -> None:
+        self._store = store
+        self._layout = layout
+        self._percents = percents
+        self._name = name
+        self._report = report
+        self._queue = AlertQueue(store, layout)
+        self._seen: dict[int, dict[bytes, bytes]] = {}  # hour → what each field of its roll-up said
+        self._raised: set[str] = set()
+        self._last_act = ""
+        self.is_mine = False
+
+    async def run(self) -> None:
+        """Look again and again, until cancelled."""
+        while True:
+            begun = time.monotonic()
+            try:
+                await self.round()
+            except StoreAway as error:
+                _log.info("the watch over budgets waits for the store: %s", error.message)
+            except ValueError:  # unreadable is worth a line each time, and no reason to stop
+                _log.exception("budgets could not be looked at")
+            # With very many keys a round takes its time: then it comes less often.
+            await asyncio.sleep(min(_LONGEST_PAUSE, max(ROUND_SECONDS, 10 * (time.monotonic() - begun))))
+
+    async def round(self) -> None:
+        """Look at everything that was used since the last round, if nobody else does."""
+        was_mine, self.is_mine = self.is_mine, await self._has_lease()
+        if not self.is_mine:
+            return
+        if not was_mine:
+            self._seen.clear()  # whoever had it may have died in the middle
+        now = int((await self._store.command("TIME"))[0])
+        subjects = list(await self._used_lately(now) | await self._acted_on(now))
+        for start in range(0, len(subjects), _BATCH):
+            await self._look_at(subjects[start : start + _BATCH], now * 1000)
+
+    async def _used_lately(self, now: int) -> set[Subject]:
+        """The scopes whose roll-up of this hour or the last one is not what it was a round ago."""
+        hour = now - now % _HOUR
+        known, self._seen = self._seen, {}
+        found: set[Subject] = set()
+        for start in (hour - _HOUR, hour):
+            seen = self._seen[start] = known.get(start, {})
+            async for field, value in self._fields(self._layout.shared("use", "h", start)):
+                if seen.get(field) != value:
+                    seen[field] = value
+                    project, key, _ = field.decode().split("|", 2)
+                    found |= {_ORGANIZATION, ("project", project), ("key", key)}
+        return found
+
+    async def _fields(self, key: str) -> AsyncIterator[tuple[bytes, bytes]]:
+        cursor = b"0"
+        while True:
+            cursor, flat = await self._store.command("HSCAN", key, cursor, "COUNT", _SCAN)
+            for pair in zip(flat[::2], flat[1::2], strict=True):
+                yield pair
+            if cursor == b"0":
+                return
+
+    async def _acted_on(self, now: int) -> set[Subject]:
+        """What administrators changed since the last round; at first, within the last hour."""
+        start = f"({self._last_act}" if self._last_act else str((now - _HOUR) * 1000)
+        entries = await self._store.command("XRANGE", self._layout.shared("audit"), start, "+", "COUNT", _SCAN)
+        found: set[Subject] = {_ORGANIZATION} if entries else set()
+        for place, flat in entries:
+            self._last_act = place.decode()
+            fields = dict(zip(flat[::2], flat[1::2], strict=True))
+            project = _decode_details(fields.get(b"details", b"{}")).project
+            for name in (fields.get(b"target", b"").decode(), project or ""):
+                scope = {"proj": "project", "key": "key"}.get(name.partition("_")[0])
+                if scope is not None:
+                    found.add((scope, name))
+        return found
+
+    async def _look_at(self, subjects: Iterable[Subject], now_ms: int) -> None:
+        owners = await read_owners(self._store, self._layout, list(subjects))
+        watched = [amount for owner in owners for amount in watched_amounts(owner, self._percents(), now_ms)]
+        used = await self._store.pipeline(
+            [("HGET", self._layout.spent(counters(amount.owner)), amount.field) for amount in watched]
+        )
+        for amount, value in zip(watched, used, strict=True):
+            if int(value or 0) >= amount.threshold:
+                await self._raise(amount, int(value or 0), now_ms)
+
+    async def _raise(self, amount: WatchedAmount, used: int, now_ms: int) -> None:
+        if amount.claim in self._raised:
+            return
+        if len(self._raised) >= _MOST_RAISED:
+            self._raised.clear()
+        reached = await self._queue.claim(amount, used, now_ms)
+        self._raised.add(amount.claim)
+        if reached is not None:
+            _log.warning("budget alert: %s", reached.sentence())
+            self._report(reached)
+
+    async def _has_lease(self) -> bool:
+        key = self._layout.shared("alerts_lease")
+        if await self._store.command("SET", key, self._name, "NX", "PX", LEASE_MS) is not None:
+            return True
+        if await self._store.command("GET", key) != self._name.encode():
+            return False
+        await self._store.command("PEXPIRE", key, LEASE_MS)
+        return True
