@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from gateway.config.settings import Settings
+from gateway.core.catalog import Catalog
 from gateway.core.eligibility import Learned
 from gateway.core.errors import StoreAway
 from gateway.core.pricing import worst_cost
@@ -42,6 +43,7 @@ class Reporter:
     def __init__(self, sources: Sources, metrics: Metrics, settings: Settings, *, reads_limits: bool) -> None:
         self.settings = settings
         self._sources = sources
+        self._expected: Catalog | None = None
         self._metrics = metrics
         self._reads_limits = reads_limits
 
@@ -61,6 +63,9 @@ class Reporter:
     def report(self) -> None:
         """Everything that is known without asking."""
         sources = self._sources
+        if self._expected is not self.settings.catalog:
+            self._expected = self.settings.catalog
+            self._metrics.expect(self._expected.models)
         learned = sources.learned()
         live = sources.ledger.live.values()
         self._metrics.report(

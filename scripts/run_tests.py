@@ -30,6 +30,8 @@ PROGRAMS = {
     "npm": "the Node SDK (apt install nodejs npm)",
     "nginx": "the proxy snippet and the benchmark's upstream (apt install nginx libnginx-mod-http-lua)",
     "chromium": "the dashboard in a browser (apt install chromium)",
+    "prometheus": "alerts and dashboards (apt install prometheus)",
+    "promtool": "the alerts' own tests (apt install prometheus)",
     "systemd-analyze": "the check of the systemd unit (apt install systemd)",
     "make": "the tests of the Makefile (apt install make)",
 }

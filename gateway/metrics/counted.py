@@ -1,5 +1,6 @@
 """What is counted of settled requests: by project, model and status, and of every upstream call."""
 
+from collections.abc import Iterable
 from typing import Final, get_args
 
 from prometheus_client import CollectorRegistry, Counter
@@ -174,6 +175,14 @@ class CountedRequests:
         self._overhead.observe(overhead_seconds if overhead_seconds > 0 else 0.0)
         for attempt in receipt.attempts:
             self._count_attempt(attempt)
+
+    def expect(self, model_ids: Iterable[str]) -> None:
+        """Begin at zero what may happen to these models: an alert sees the first failure only as a rise."""
+        for model_id in model_ids:
+            model = self._models.bounded(model_id)
+            self._families.attempts.labels(model)
+            for kind in get_args(FailureKind):
+                self._families.failures.labels(model, kind)
 
     def hand_over(self) -> None:
         """Let scrapes see what was counted."""

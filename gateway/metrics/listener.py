@@ -50,6 +50,8 @@ class MetricsListener:
         self._reloads = Counter(
             "gateway_configuration_reloads", "Changed configurations, by outcome.", ["outcome"], registry=self.registry
         )
+        for outcome in ("applied", "refused"):
+            self._reloads.labels(outcome)
         self._is_current = Gauge(
             "gateway_configuration_current",
             "1 while the configuration in force is the one in the file, 0 since a change was refused.",

@@ -1,8 +1,12 @@
 """What one worker counts. `docs/metrics.md` has the table."""
 
+from collections.abc import Iterable
+from typing import get_args
+
 from prometheus_client import CollectorRegistry, Counter
 
 from gateway.core.gaps import Gaps
+from gateway.core.limits import SCOPES, Kind
 from gateway.core.receipt import Receipt
 from gateway.metrics.alerts import AlertMetrics
 from gateway.metrics.counted import CountedRequests
@@ -21,6 +25,9 @@ class Metrics:
         self._requests = CountedRequests(registry)
         self._standing = StandingGauges(registry)
         self._refusals = Counter("gateway_refusals", "Requests a limit refused.", ["scope", "kind"], registry=registry)
+        for scope in SCOPES:
+            for kind in get_args(Kind):
+                self._refusals.labels(scope, kind)  # from zero on: an alert sees the first one only as a rise
         self._errors = Counter(
             "gateway_errors", "Answers that are errors, by OpenAI's type.", ["status", "type"], registry=registry
         )
@@ -43,6 +50,10 @@ class Metrics:
         `overhead_seconds` is its time without the waits for the upstream, `gaps` the waits between events of a stream.
         """
         self._requests.observe(receipt, overhead_seconds, gaps)
+
+    def expect(self, model_ids: Iterable[str]) -> None:
+        """These models are configured. May be said again."""
+        self._requests.expect(model_ids)
 
     def refused(self, scope: str, kind: str) -> None:
         """A limit refused a request. `scope` is organization, project or key; `kind` the limit's."""

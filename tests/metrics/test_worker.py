@@ -149,6 +149,15 @@ def test_models_past_the_cap_are_counted_as_other() -> None:
         assert any('model="other"' in line and line.endswith(" 30.0") for line in lines)
 
 
+def test_failures_and_refusals_that_may_come_begin_at_zero() -> None:
+    metrics = Metrics()
+    metrics.expect([LLAMA])
+    text = told(metrics)
+    assert f'gateway_attempts_failed_total{{kind="not_authorized",model="{LLAMA}"}} 0.0' in text
+    assert f'gateway_attempts_total{{model="{LLAMA}"}} 0.0' in text
+    assert 'gateway_refusals_total{kind="money",scope="project"} 0.0' in text
+
+
 def test_other_counters_say_what_they_were_told() -> None:
     metrics = Metrics()
     metrics.refused("project", "money")

@@ -46,7 +46,13 @@ class GatewayProcess:
     """`gateway serve` with its data in `folder`. Start it, kill it, start it again."""
 
     def __init__(
-        self, folder: Path, upstream: Simulator, store_url: str = "embedded", extra: str = "", server: str = ""
+        self,
+        folder: Path,
+        upstream: Simulator,
+        store_url: str = "embedded",
+        extra: str = "",
+        server: str = "",
+        metrics: str = "",
     ) -> None:
         self.folder = folder
         self.data = folder / "data"
@@ -56,7 +62,7 @@ class GatewayProcess:
         self.config.write_text(
             f"""\
 server: {{port: 0, {server}}}
-metrics: {{listen: ""}}
+metrics: {{listen: "{metrics}"}}
 data_dir: data
 admin_key: {ADMIN_KEY}
 store: {{url: "{store_url}"}}
@@ -215,10 +221,15 @@ def kill_all(pids: list[int]) -> None:
 
 @contextmanager
 def gateway(
-    folder: Path, upstream: Simulator, store_url: str = "embedded", extra: str = "", server: str = ""
+    folder: Path,
+    upstream: Simulator,
+    store_url: str = "embedded",
+    extra: str = "",
+    server: str = "",
+    metrics: str = "",
 ) -> Iterator[GatewayProcess]:
     """A running gateway, stopped at the end."""
-    process = GatewayProcess(folder, upstream, store_url, extra, server)
+    process = GatewayProcess(folder, upstream, store_url, extra, server, metrics)
     try:
         process.start()
         yield process
