@@ -32,6 +32,8 @@ PROGRAMS = {
     "chromium": "the dashboard in a browser (apt install chromium)",
     "prometheus": "alerts and dashboards (apt install prometheus)",
     "promtool": "the alerts' own tests (apt install prometheus)",
+    "caddy": "the Caddyfile (apt install caddy)",
+    "openssl": "certificates for TLS on the listener (apt install openssl)",
     "systemd-analyze": "the check of the systemd unit (apt install systemd)",
     "make": "the tests of the Makefile (apt install make)",
 }

@@ -11,6 +11,7 @@ import msgspec
 from gateway import __version__
 from gateway.cli.failure import CommandFailed, ExitCode
 from gateway.cli.place import Place
+from gateway.supervise.certificate import pinned_context
 
 T = TypeVar("T")
 Parameters = Mapping[str, str | int | Sequence[str]]
@@ -47,6 +48,7 @@ class Connection:
             timeout=_TIMEOUT_SECONDS,
             # A proxy from the environment is for the outside: it could not reach a gateway on this machine.
             trust_env=not _is_loopback(place.url),
+            verify=pinned_context(place.certificate) if place.certificate else True,
         )
 
     def __enter__(self) -> "Connection":

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from gateway.cli.failure import CommandFailed, ExitCode
+from gateway.supervise.endpoint import pinned_certificate
 
 DEFAULT_URL: Final = "http://127.0.0.1:8080"
 DATA_DIRS: Final = (Path("data"), Path("data/demo"))
@@ -24,6 +25,7 @@ class Place:
     origin: str = ""  # where the key was found, for messages
     key_name: str = "admin key"
     key_variable: str = "GATEWAY_ADMIN_KEY"
+    certificate: str = field(default="", repr=False)  # the one to accept; empty: as the system does
 
 
 @dataclass(slots=True, frozen=True)
@@ -50,7 +52,9 @@ class Hints:
         directories = self._directories()
         source = next((each for each in directories if (each / file).is_file()), None)
         running = source or next((each for each in directories if (each / "url").is_file()), None)
-        url = self.url or self.environ.get("GATEWAY_URL") or _read(running, "url") or DEFAULT_URL
+        named = self.url or self.environ.get("GATEWAY_URL")
+        url = named or _read(running, "url") or DEFAULT_URL
+        certificate = pinned_certificate(running) if running is not None and not named else ""
         given = self.environ.get(variable, "").strip()
         key = given or _read(source, file)
         if not key:
@@ -61,7 +65,7 @@ class Hints:
                 f"Set {variable}, or name the gateway's data directory with --data-dir.",
             )
         origin = variable if given else str(source)
-        return Place(url.rstrip("/").removesuffix("/v1"), key, origin, name, variable)
+        return Place(url.rstrip("/").removesuffix("/v1"), key, origin, name, variable, certificate)
 
     def _directories(self) -> list[Path]:
         """Data directories to look into; where there are several, that of the gateway started last comes first."""

@@ -73,7 +73,7 @@ def restart_gateway(
 
 def _check(directory: Path, deadline: float) -> None:
     """Raises CommandFailed where there is nothing more to wait for."""
-    if not owner_of(directory):
+    if owner_of(directory) is None:
         raise CommandFailed(
             "The gateway has ended: its new program could not start.", ExitCode.REFUSED, "Its own log says why."
         )

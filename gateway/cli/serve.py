@@ -16,8 +16,9 @@ from gateway.config.load import load
 from gateway.config.problems import ConfigErrors
 from gateway.config.settings import ServerSettings, Settings
 from gateway.supervise.account import AccountCheck, start_check
+from gateway.supervise.endpoint import Endpoint, reachable
 from gateway.supervise.errors import CannotStart
-from gateway.supervise.first_key import Endpoint, FirstKeyError, ensure_first_key, reachable
+from gateway.supervise.first_key import FirstKeyError, ensure_first_key
 from gateway.supervise.handover import receive
 from gateway.supervise.parent import Parent, ParentOptions
 from gateway.supervise.rehearsal import rehearse
@@ -131,7 +132,7 @@ def _parent_options(options: ServeOptions, reading: Reading) -> ParentOptions:
 @contextlib.contextmanager
 def _address_file(parent: Parent) -> Iterator[Endpoint]:
     """While the gateway runs, `url` in its data directory tells the other commands where it is."""
-    endpoint = reachable(parent.settings.server.host, parent.port)
+    endpoint = reachable(parent.settings.server, parent.port)
     file = parent.settings.data_dir / "url"
     file.write_text(endpoint.base_url.removesuffix("/v1") + "\n", encoding="ascii")
     try:

@@ -18,6 +18,9 @@ RELOADABLE: Final = frozenset(
         "server.cors_origins",
         "server.max_body_bytes",
         "server.request_seconds",
+        "server.tls_certificate",
+        "server.tls_key",
+        "server.trusted_proxies",
         "server.unready_seconds",
         "upstream",
     }

@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
+from ipaddress import ip_network
 from typing import Any, Final, Protocol
 
 from gateway.config.document import Node, Reading, ScalarNode, described, is_null, is_tagged
@@ -87,6 +88,16 @@ def text(meaning: str, pattern: str, *, secret: bool = False, may_be_null: bool 
         return given
 
     return Scalar(meaning, parse, {"type": "string"}, is_text=True, is_secret=secret, may_be_null=may_be_null)
+
+
+def network() -> Scalar:
+    """An IP address or a network of them."""
+
+    def parse(given: str) -> str:
+        ip_network(given, strict=False)
+        return given
+
+    return Scalar("an address or a network such as 10.0.0.0/8", parse, {"type": "string"}, is_text=True)
 
 
 def choice(options: tuple[str, ...]) -> Scalar:

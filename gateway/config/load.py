@@ -14,11 +14,11 @@ from gateway.config.kinds import Value
 from gateway.config.models import CatalogBuild
 from gateway.config.problems import ConfigErrors
 from gateway.config.schema import ROOT
+from gateway.config.server import server_settings
 from gateway.config.settings import (
     ChatSettings,
     LedgerSettings,
     MetricsSettings,
-    ServerSettings,
     Settings,
     SpoolSettings,
     StoreSettings,
@@ -71,7 +71,7 @@ def load_traced(
     data_dir = reading.absolute(values.get("data_dir", "./data"))
     tokenizer = values.get("tokenizer", {}).get("path")
     settings = Settings(
-        server=ServerSettings(**values.get("server", {})),
+        server=server_settings(values.get("server", {}), reading),
         upstream=upstream_settings(values.get("upstream", {}), reading, demo=demo),
         store=store,
         chat=ChatSettings(**values.get("chat", {})),

@@ -17,6 +17,7 @@ from gateway.config.kinds import (
     Section,
     choice,
     integer,
+    network,
     number,
     text,
     usd,
@@ -44,6 +45,7 @@ MAX_SECONDS: Final = 86_400
 # Credentials travel in header lines: a blank or a line break in one is always a slip.
 API_TOKEN: Final = text("a token without blanks", r"[\x21-\x7e]*", secret=True)
 PROXY: Final = text("a proxy's URL", r"((https?|socks5h?)://[\x21-\x7e]+)?", secret=True)
+PEM: Final = text("PEM text, from -----BEGIN to -----END", r"(-----BEGIN (?s:.*)-----)?", secret=True)
 ACCOUNT_ID: Final = text("a Cloudflare account id", r"[A-Za-z0-9_-]*")
 
 
@@ -75,6 +77,20 @@ SERVER: Final = Section(
             "cors_origins",
             ListOf(text("an origin such as https://chat.example, or *", r"\*|https?://[A-Za-z0-9.:\[\]-]+")),
             "Web pages that may call the client API from a browser, by origin; `*` is any page.",
+            "none",
+        ),
+        Key(
+            "tls_certificate",
+            PEM,
+            "Certificate with its chain: the listener speaks TLS. A renewed file is taken over while streams run.",
+            "none: plain HTTP",
+            has_file=True,
+        ),
+        Key("tls_key", PEM, "The certificate's key, without a password.", "none", has_file=True),
+        Key(
+            "trusted_proxies",
+            ListOf(network()),
+            "Proxies whose `X-Forwarded-For` tells the client's address; everybody else's is ignored.",
             "none",
         ),
     )

@@ -10,7 +10,10 @@ from gateway.core.neurons import NeuronPrice
 
 @dataclass(slots=True, frozen=True)
 class ServerSettings:
-    """The listener. `workers` are processes, one per core at most; `cors_origins` are pages' origins, or `*`."""
+    """The listener. `workers` are processes, one per core at most; `cors_origins` are pages' origins, or `*`.
+
+    `tls_certificate` (its chain included) and `tls_key` are PEM texts; `trusted_proxies` addresses and networks.
+    """
 
     host: str = "127.0.0.1"
     port: int = 8080
@@ -20,6 +23,9 @@ class ServerSettings:
     unready_seconds: float = 0.0
     request_seconds: float = 60.0
     cors_origins: tuple[str, ...] = ()
+    tls_certificate: str = field(default="", repr=False)
+    tls_key: str = field(default="", repr=False)
+    trusted_proxies: tuple[str, ...] = ()
 
 
 @dataclass(slots=True, frozen=True)

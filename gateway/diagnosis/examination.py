@@ -8,12 +8,14 @@ import time
 from collections.abc import Iterator
 from typing import Final
 
-from gateway.config.settings import Settings
+from gateway.config.settings import ServerSettings, Settings
 from gateway.diagnosis.finding import Finding
 from gateway.diagnosis.machine import examine_machine, running_gateway
 from gateway.diagnosis.store_health import examine_store
 from gateway.store.embedded import EmbeddedStore, EmbeddedStoreError, find_binary
 from gateway.supervise.account import start_check
+from gateway.supervise.errors import CannotStart
+from gateway.supervise.listener import check_certificate
 
 _CHECK_SECONDS: Final = 10.0
 _LOCAL_HOSTS: Final = ("127.0.0.1", "::1", "localhost")
@@ -34,9 +36,21 @@ def _configuration(settings: Settings) -> Iterator[Finding]:
     if uncertain:
         message = f"prices are inferred or disputed for {', '.join(uncertain)}"
         yield Finding("prices", "warning", message, "Compare them with your bill and set `models.<id>.prices`.")
-    if settings.server.host not in _LOCAL_HOSTS:
+    if settings.server.tls_certificate:
+        yield _certificate(settings.server)
+    elif settings.server.host not in _LOCAL_HOSTS:
         message = f"listens on {settings.server.host} without TLS: keys travel in the clear"
-        yield Finding("listener", "warning", message, "Put a proxy with TLS in front of it (deploy/proxies).")
+        yield Finding(
+            "listener", "warning", message, "Set `server.tls_certificate`, or put a proxy with TLS in front of it."
+        )
+
+
+def _certificate(server: ServerSettings) -> Finding:
+    try:
+        check_certificate(server)
+    except CannotStart as error:
+        return Finding("listener", "problem", str(error), "Give a certificate in PEM and the key it was made with.")
+    return Finding("listener", "ok", "speaks TLS with a certificate and a key that belong together")
 
 
 def _store(settings: Settings) -> Iterator[Finding]:

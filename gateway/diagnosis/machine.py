@@ -5,13 +5,11 @@ Looks and leaves everything as it was. Whether a gateway runs on the data direct
 
 import contextlib
 import fcntl
-import http.client
-import os
 import resource
 import shutil
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
@@ -21,6 +19,8 @@ import msgspec
 
 from gateway.config.settings import MetricsSettings, Settings
 from gateway.diagnosis.finding import Finding
+from gateway.supervise.data_directory import owner_of
+from gateway.supervise.endpoint import Endpoint, pinned_certificate
 from gateway.supervise.errors import CannotStart
 from gateway.supervise.listener import Address, bind
 from gateway.tokenizer import load_tokenizer
@@ -38,24 +38,18 @@ class Running:
 
     pid: str
     url: str
+    certificate: str = field(default="", repr=False)
 
 
 def running_gateway(data_dir: Path) -> Running | None:
     """Who runs on this directory now."""
-    try:
-        lock = os.open(data_dir / "gateway.pid", os.O_RDONLY | os.O_CLOEXEC)
-    except OSError:
+    pid = owner_of(data_dir)
+    if pid is None:
         return None
-    try:
-        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        url = ""
-        with contextlib.suppress(OSError):
-            url = (data_dir / "url").read_text(encoding="ascii").strip()
-        return Running(os.read(lock, 32).decode().strip() or "unknown", url)
-    finally:
-        os.close(lock)
-    return None
+    url = ""
+    with contextlib.suppress(OSError):
+        url = (data_dir / "url").read_text(encoding="ascii").strip()
+    return Running(str(pid or "unknown"), url, pinned_certificate(data_dir))
 
 
 def examine_machine(settings: Settings) -> Iterator[Finding]:
@@ -154,7 +148,7 @@ def _readiness(running: Running) -> Finding:
     address = urlsplit(running.url)
     if not address.hostname:
         return Finding("running gateway", "warning", "it has not finished starting", "Try again in a few seconds.")
-    connection = http.client.HTTPConnection(address.hostname, address.port or 80, timeout=_SECONDS)
+    connection = Endpoint(address.hostname, address.port or 80, running.certificate).connect(_SECONDS)
     try:
         connection.request("GET", "/readyz")
         answer = connection.getresponse()

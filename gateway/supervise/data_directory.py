@@ -94,19 +94,19 @@ class DataDirectory:
         return read_secret(self.admin_key_file)
 
 
-def owner_of(directory: Path) -> int:
-    """The process id of the gateway that runs on a data directory; 0 where none does."""
+def owner_of(directory: Path) -> int | None:
+    """The process id of the gateway that runs on a data directory, 0 while it is starting; None where none does."""
     try:
-        lock = os.open(directory / "gateway.pid", os.O_RDWR | os.O_CLOEXEC)
+        lock = os.open(directory / "gateway.pid", os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
-        return 0
+        return None
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         return int(os.read(lock, 32).decode().strip() or 0)
     finally:
         os.close(lock)
-    return 0
+    return None
 
 
 def read_secret(file: Path) -> str:

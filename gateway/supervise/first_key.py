@@ -9,11 +9,11 @@ import http.client
 import json
 import socket
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from gateway.supervise.data_directory import read_secret, write_secret
+from gateway.supervise.endpoint import Endpoint
 
 _PROJECT = "default"
 _ACCOUNT = "first-key"
@@ -23,24 +23,6 @@ _WAIT_SECONDS = 0.05
 
 class FirstKeyError(Exception):
     """The running gateway did not give a first key; the message says why."""
-
-
-@dataclass(slots=True, frozen=True)
-class Endpoint:
-    """Where the gateway listens, as seen from this machine."""
-
-    host: str
-    port: int
-
-    @property
-    def base_url(self) -> str:
-        """The URL for clients, `/v1` included."""
-        return f"http://{f'[{self.host}]' if ':' in self.host else self.host}:{self.port}/v1"
-
-
-def reachable(host: str, port: int) -> Endpoint:
-    """The endpoint under which this machine reaches a listener: loopback where it listens everywhere."""
-    return Endpoint({"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(host, host), port)  # noqa: S104
 
 
 def ensure_first_key(endpoint: Endpoint, admin_key: str, file: Path) -> str:
@@ -72,11 +54,11 @@ def _ask(endpoint: Endpoint, method: str, path: str, key: str, body: object = No
 
 
 def _call(endpoint: Endpoint, method: str, path: str, key: str, body: object = None) -> tuple[int, Any]:  # JSON
-    """One request to our own gateway, repeated while its store is not there. Plain http.client knows no proxies."""
+    """One request to our own gateway, repeated while its store is not there."""
     deadline = time.monotonic() + _PATIENCE_SECONDS
     headers = {"authorization": f"Bearer {key}", "content-type": "application/json"}
     while True:
-        connection = http.client.HTTPConnection(endpoint.host, endpoint.port, timeout=10)
+        connection = endpoint.connect(10)
         try:
             connection.request(method, path, None if body is None else json.dumps(body), headers)
             response = connection.getresponse()

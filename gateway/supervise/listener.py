@@ -7,6 +7,8 @@ import socket
 import time
 from dataclasses import dataclass
 
+from gateway.config.settings import ServerSettings
+from gateway.supervise.certificate import CertificateError, create_context
 from gateway.supervise.errors import CannotStart
 
 _BACKLOG = 2048  # connections that may wait while the only worker is being replaced
@@ -49,6 +51,15 @@ def bind(address: Address) -> socket.socket:
         f"port {address.port} of {address.host} is taken by another program. "
         f"Stop it, or take another port: --port {min(address.port + 1, 65535)}, or `server.port` in the configuration."
     )
+
+
+def check_certificate(server: ServerSettings) -> None:
+    """Raises CannotStart where the listener's certificate and key cannot be used."""
+    if server.tls_certificate:
+        try:
+            create_context(server.tls_certificate, server.tls_key)
+        except CertificateError as error:
+            raise CannotStart(str(error)) from error
 
 
 def _listen(host: str, port: int) -> socket.socket:

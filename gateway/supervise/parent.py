@@ -21,11 +21,12 @@ from typing import Self
 from gateway.config.settings import MetricsSettings, Settings
 from gateway.metrics import MetricsListener
 from gateway.store.embedded import EmbeddedStore, EmbeddedStoreError
+from gateway.supervise.certificate import PINNED_NAME
 from gateway.supervise.crew import Crew
-from gateway.supervise.data_directory import DataDirectory
+from gateway.supervise.data_directory import DataDirectory, write_secret
 from gateway.supervise.errors import CannotStart
 from gateway.supervise.handover import Handover, replace_program
-from gateway.supervise.listener import Address, bind, raise_file_limit
+from gateway.supervise.listener import Address, bind, check_certificate, raise_file_limit
 from gateway.supervise.order import WorkerOrder
 from gateway.supervise.predecessors import Predecessors
 from gateway.supervise.reload import Reload, Running
@@ -130,9 +131,10 @@ class Parent:
         self._crew.start()
         self._wait_until_ready()
         if self.options.source is not None:
-            running = Running(self._crew, self._metrics, self._complete)
+            running = Running(self._crew, self._metrics, self._complete, self._pin)
             self._reload = Reload(self.options.source, self._as_read, self._watch, running)
         self._predecessors.relieve(settings.server.drain_seconds)
+        self._pin(settings)
         note_start(self.data.path, self._restarts)
         self._signals.start_is_over()
 
@@ -175,8 +177,17 @@ class Parent:
         )
         return replace(settings, upstream=upstream)
 
+    def _pin(self, settings: Settings) -> None:
+        """Let the commands on this machine know the certificate in use."""
+        file = self.data.path / PINNED_NAME
+        if settings.server.tls_certificate:
+            write_secret(file, settings.server.tls_certificate)
+        else:
+            file.unlink(missing_ok=True)
+
     def _bind(self) -> socket.socket:
         server = self.settings.server
+        check_certificate(server)
         if self._handover is not None:
             left = socket.socket(fileno=self._handover.listener)
             if self._handover.address == (server.host, server.port):

@@ -16,6 +16,8 @@ import msgspec
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from gateway.supervise.proxies import TrustedProxies
+
 MAX_HEAD_BYTES = 64 * 1024
 """Of request line and headers; OpenAI takes as much."""
 
@@ -30,6 +32,7 @@ class BoundedConfig(uvicorn.Config):
     """uvicorn's configuration and ours. `request_seconds` is read anew for each wait."""
 
     request_seconds: float = 60.0
+    proxies: TrustedProxies | None = None
     is_leaving: bool = False  # every answer that has not begun closes its connection
 
 
@@ -80,6 +83,9 @@ class BoundedProtocol(HttpToolsProtocol):
             return
         self._is_in_head = False
         super().on_headers_complete()
+        if self.config.proxies is not None and self.client is not None:
+            # The request's task has not begun: it is the scope's own address for everybody who asks for it.
+            self.scope["client"] = (self.config.proxies.client_of(self.client[0], self.headers), self.client[1])
         if self.config.is_leaving:
             self.cycle.keep_alive = False
 

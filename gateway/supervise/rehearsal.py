@@ -15,6 +15,7 @@ import msgspec
 
 from gateway.config.settings import Settings
 from gateway.supervise.errors import CannotStart
+from gateway.supervise.listener import check_certificate
 from gateway.worker import WorkerSettings
 
 OPTION = "--rehearse"
@@ -36,6 +37,7 @@ def verdict_on(settings: Settings) -> Verdict:
 
 def rehearse(settings: Settings, app: str) -> int:
     """The child: load everything, say the verdict on stdout. Raises CannotStart where the program would not work."""
+    check_certificate(settings.server)
     module, _, function = app.partition(":")
     try:
         getattr(import_module(module), function)(WorkerSettings(settings=settings, store_url="", admin_key=""))

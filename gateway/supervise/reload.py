@@ -23,11 +23,14 @@ _log = logging.getLogger("gateway.supervise")
 
 @dataclass(slots=True, frozen=True)
 class Running:
-    """What a reload acts on. `complete` puts into settings what only the running gateway knows (port, simulator)."""
+    """What a reload acts on. `complete` puts into settings what only the running gateway knows (port, simulator),
+    `adopted` is told what is in force.
+    """
 
     crew: Crew
     metrics: MetricsListener
     complete: Callable[[Settings], Settings]
+    adopted: Callable[[Settings], None]
 
 
 class Reload:
@@ -81,6 +84,7 @@ class Reload:
             return
         changed = ", ".join(changed_paths(self.settings, offered))
         self.settings = offered
+        self._running.adopted(offered)
         self._accept(f"configuration reloaded: {changed}")
 
     def _accept(self, message: str) -> None:

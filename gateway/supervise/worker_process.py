@@ -18,8 +18,9 @@ from typing import Protocol
 
 import uvicorn
 
-from gateway.config.settings import Settings
+from gateway.config.settings import ServerSettings, Settings
 from gateway.metrics import join_slot
+from gateway.supervise.certificate import create_context, renew
 from gateway.supervise.order import (
     ACCEPTED,
     BEAT,
@@ -33,6 +34,7 @@ from gateway.supervise.order import (
     receive_order,
 )
 from gateway.supervise.protocol import BoundedConfig, BoundedProtocol
+from gateway.supervise.proxies import TrustedProxies
 
 _KEEP_ALIVE_SECONDS = 75  # longer than common proxies keep theirs, so that they close first
 _LEAST_FAREWELL_SECONDS = 1.0  # for connections that were accepted and have not said anything yet (TLS handshakes)
@@ -143,8 +145,7 @@ class WorkerServer(uvicorn.Server):
                 self._prepare(message)
             elif isinstance(message, Decision):
                 if message.is_adopted and self._offered is not None:
-                    self._bounds.timeout_graceful_shutdown = max(1, round(self._offered.drain_seconds))
-                    self._bounds.request_seconds = self._offered.settings.server.request_seconds
+                    self._adopt(self._offered)
                 self._app.decide(is_adopted=message.is_adopted)
             elif isinstance(message, Farewell):
                 self._take_leave(message)
@@ -160,8 +161,20 @@ class WorkerServer(uvicorn.Server):
         if farewell.is_relieved:
             self._is_relieved = self.should_exit = True
 
+    def _adopt(self, offer: Offer) -> None:
+        server = offer.settings.server
+        self._bounds.timeout_graceful_shutdown = max(1, round(offer.drain_seconds))
+        bound(self._bounds, server)
+        if self._bounds.ssl is not None:
+            renew(self._bounds.ssl, server.tls_certificate, server.tls_key)
+
     def _prepare(self, offer: Offer) -> None:
+        server = offer.settings.server
         try:
+            if bool(server.tls_certificate) != (self._bounds.ssl is not None):
+                raise ValueError("only a restart can switch TLS on or off (server.tls_certificate)")
+            if server.tls_certificate:
+                create_context(server.tls_certificate, server.tls_key)
             self._app.prepare(offer.settings)
         except (ValueError, OSError) as error:
             _log.error("the new configuration does not work here: %s", error)
@@ -173,6 +186,12 @@ class WorkerServer(uvicorn.Server):
     def _tell(self, word: bytes) -> None:
         with contextlib.suppress(BlockingIOError, BrokenPipeError, ConnectionResetError):
             self._control.send(word)
+
+
+def bound(config: BoundedConfig, server: ServerSettings) -> None:
+    """What a running listener can take over."""
+    config.request_seconds = server.request_seconds
+    config.proxies = TrustedProxies(server.trusted_proxies) if server.trusted_proxies else None
 
 
 def main(arguments: list[str]) -> int:
@@ -198,7 +217,10 @@ def main(arguments: list[str]) -> int:
         timeout_keep_alive=_KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=max(1, round(order.drain_seconds)),
     )
-    config.request_seconds = order.worker.settings.server.request_seconds
+    server = order.worker.settings.server
+    bound(config, server)
+    config.load()
+    config.ssl = create_context(server.tls_certificate, server.tls_key) if server.tls_certificate else None
     WorkerServer(config, control, app).run([listener])
     return 0
 

@@ -153,6 +153,18 @@ def test_unready_gateway_serves_on_until_its_time_or_a_second_signal(data_dir: P
     assert (data_dir / "left-0").exists()
 
 
+def test_address_of_a_client_is_what_a_declared_proxy_says(data_dir: Path) -> None:
+    forwarded = {"x-forwarded-for": "198.51.100.1, 203.0.113.7"}
+    with TinyGateway(data_dir, trusted_proxies=["127.0.0.0/8"]) as gateway:
+        assert gateway.get("/who", forwarded)["client"] == "203.0.113.7"
+        assert gateway.get("/who")["client"] == "127.0.0.1"
+
+
+def test_address_of_a_client_is_its_own_where_no_proxy_is_declared(data_dir: Path) -> None:
+    with TinyGateway(data_dir) as gateway:
+        assert gateway.get("/who", {"x-forwarded-for": "203.0.113.7"})["client"] == "127.0.0.1"
+
+
 def test_second_signal_cancels_what_still_runs(data_dir: Path) -> None:
     with TinyGateway(data_dir) as gateway, gateway.open_stream() as response:
         gateway.process.send_signal(signal.SIGINT)

@@ -8,9 +8,10 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Self
 
 ROOT = Path(__file__).parents[2]
@@ -83,11 +84,11 @@ class TinyGateway:
         """What it wrote to stderr, once it has ended."""
         return self.process.communicate(timeout=PATIENCE_SECONDS)[1]
 
-    def get(self, path: str) -> Any:  # JSON
+    def get(self, path: str, headers: Mapping[str, str] = MappingProxyType({})) -> Any:  # JSON
         """One request on a connection of its own."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE_SECONDS)
         try:
-            connection.request("GET", path)
+            connection.request("GET", path, headers=dict(headers))
             return json.loads(connection.getresponse().read())
         finally:
             connection.close()

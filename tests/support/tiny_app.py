@@ -57,6 +57,7 @@ class TinyApp:
             "upstream": self.worker.upstream_name,
             "notice": self.worker.notice,
             "max_choices": self.worker.settings.chat.max_choices,
+            "client": scope["client"][0],
             "port": self.worker.settings.server.port,
         }
         await send({"type": "http.response.body", "body": json.dumps(who).encode()})
@@ -121,6 +122,7 @@ def main(arguments: list[str]) -> int:
             workers=given.get("workers", 1),
             drain_seconds=given.get("drain_seconds", 30.0),
             unready_seconds=given.get("unready_seconds", 0.0),
+            trusted_proxies=tuple(given.get("trusted_proxies", ())),
         )
         return Reading(replace(settings, server=server), (file,) if file else ())
 
