@@ -67,7 +67,7 @@ class Delivery:
                     await self.round()
             except StoreAway as error:
                 _log.info("alerts wait for the store: %s", error.message)
-            except ValueError:
+            except (ValueError, msgspec.MsgspecError):
                 _log.exception("alerts could not be delivered")
 
     async def round(self) -> None:

@@ -6,6 +6,7 @@ across all replicas, by a claim in the store.
 """
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections.abc import AsyncIterator, Callable, Iterable
@@ -21,9 +22,9 @@ from gateway.store.contract import Store
 from gateway.store.layout import Layout
 
 ROUND_SECONDS: Final = 5.0
-LEASE_MS: Final = 30_000  # another worker takes over so long after the last one died
+LEASE_MS: Final = 15_000  # another worker takes over so long after the last one died
 
-_LONGEST_PAUSE = 15.0
+_LONGEST_PAUSE = 10.0
 _HOUR = 3600
 _SCAN = 1_000  # fields of a roll-up in one round trip
 _BATCH = 500  # scopes looked at in one round trip
@@ -57,32 +58,43 @@ class AlertWatch:
         self._seen: dict[int, dict[bytes, bytes]] = {}  # hour → what each field of its roll-up said
         self._raised: set[str] = set()
         self._last_act = ""
+        self._is_whole = True  # the last round was made to its end
         self.is_mine = False
 
     async def run(self) -> None:
-        """Look again and again, until cancelled."""
-        while True:
-            begun = time.monotonic()
-            try:
-                await self.round()
-            except StoreAway as error:
-                _log.info("the watch over budgets waits for the store: %s", error.message)
-            except ValueError:  # unreadable is worth a line each time, and no reason to stop
-                _log.exception("budgets could not be looked at")
-            # With very many keys a round takes its time: then it comes less often.
-            await asyncio.sleep(min(_LONGEST_PAUSE, max(ROUND_SECONDS, 10 * (time.monotonic() - begun))))
+        """Look again and again, until cancelled; then leave it to another worker at once."""
+        try:
+            while True:
+                await self._look_and_wait()
+        finally:
+            with contextlib.suppress(StoreAway):
+                await self._release_lease()
+
+    async def _look_and_wait(self) -> None:
+        begun = time.monotonic()
+        try:
+            await self.round()
+        except StoreAway as error:
+            _log.info("the watch over budgets waits for the store: %s", error.message)
+        except (ValueError, msgspec.MsgspecError):  # unreadable is worth a line each time, and no reason to stop
+            _log.exception("budgets could not be looked at")
+        # With very many keys a round takes its time: then it comes less often.
+        await asyncio.sleep(min(_LONGEST_PAUSE, max(ROUND_SECONDS, 10 * (time.monotonic() - begun))))
 
     async def round(self) -> None:
         """Look at everything that was used since the last round, if nobody else does."""
         was_mine, self.is_mine = self.is_mine, await self._has_lease()
         if not self.is_mine:
             return
-        if not was_mine:
-            self._seen.clear()  # whoever had it may have died in the middle
+        if not was_mine or not self._is_whole:
+            self._seen.clear()  # the last one, whoever made it, may have ended in the middle
+            self._last_act = ""
+        self._is_whole = False
         now = int((await self._store.command("TIME"))[0])
         subjects = list(await self._used_lately(now) | await self._acted_on(now))
         for start in range(0, len(subjects), _BATCH):
             await self._look_at(subjects[start : start + _BATCH], now * 1000)
+        self._is_whole = True
 
     async def _used_lately(self, now: int) -> set[Subject]:
         """The scopes whose roll-up of this hour or the last one is not what it was a round ago."""
@@ -151,3 +163,8 @@ class AlertWatch:
             return False
         await self._store.command("PEXPIRE", key, LEASE_MS)
         return True
+
+    async def _release_lease(self) -> None:
+        key = self._layout.shared("alerts_lease")
+        if self.is_mine and await self._store.command("GET", key) == self._name.encode():
+            await self._store.command("DEL", key)

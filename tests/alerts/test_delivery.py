@@ -1,14 +1,11 @@
 """Delivery to a real HTTP receiver: signed, retried with back-off, kept until accepted, given up after a day."""
 
 import json
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import openai
 from support.budgets import Play, World
 from support.clock import Clock
+from support.receiver import receiver
 
 from gateway.alerts.delivery import Delivery
 from gateway.alerts.queue import TEST, AlertQueue, RaisedEvent, event_text
@@ -16,46 +13,6 @@ from gateway.alerts.webhook import post
 from gateway.config.settings import AlertSettings
 
 SECRET = "0123456789abcdef0123"
-
-
-class Receiver(HTTPServer):
-    """Answers with `statuses` in turn, then with 204; keeps what it got."""
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Answer)
-        self.statuses: list[int] = []
-        self.received: list[tuple[str, dict[str, str], bytes]] = []
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_port}/hook?team=a"
-
-
-class _Answer(BaseHTTPRequestHandler):
-    server: Receiver
-
-    def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers["content-length"]))
-        self.server.received.append((self.path, {name.lower(): value for name, value in self.headers.items()}, body))
-        self.send_response(self.server.statuses.pop(0) if self.server.statuses else 204)
-        self.send_header("location", self.server.url)
-        self.send_header("content-length", "0")
-        self.end_headers()
-
-    def log_message(self, *_: object) -> None:
-        """Nobody reads it."""
-
-
-@contextmanager
-def receiver() -> Iterator[Receiver]:
-    with Receiver() as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            yield server
-        finally:
-            server.shutdown()
-            thread.join()
 
 
 class Sender:
