@@ -137,7 +137,7 @@ class Gateway:
         self._dispatch = Dispatch(settings, worker.upstream_name, collaborators)
         sessions = Sessions(self._store, layout, worker.admin_key)
         admin = self._admin(sessions)
-        doorkeeper = Doorkeeper(sessions, SignInRate(self._store, layout), admin.auth.recognizes)
+        doorkeeper = Doorkeeper(sessions, SignInRate(self._store, layout), admin.auth.key_hash)
         self._auditor = self._create_auditor()
         self._site = Site(settings.catalog, keyring, admin, doorkeeper, self._problems, knowledge.learned)
         explain = Explain(SURFACES["/v1/chat/completions"], planning, keyring, lambda: self._dispatch.snapshot)

@@ -15,11 +15,12 @@ from hashlib import sha256
 import msgspec
 
 from gateway.core.errors import StoreAway
-from gateway.core.records import Identity, Key, Organization, Project
+from gateway.core.records import AdminKey, Identity, Key, Organization, Project
 from gateway.store.contract import Store
 from gateway.store.layout import Layout
 
 PREFIX = "sk-"
+ADMIN_PREFIX = "sk-admin-"
 _ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _BODY_LENGTH = 43  # 62**43 > 2**256: base 62 digits of 256 random bits
 _CHECK_LENGTH = 6  # 62**6 > 2**32: a CRC-32
@@ -28,22 +29,23 @@ CACHE_SECONDS = 60.0
 CACHE_SIZE = 4096  # identities, about 1.5 KB each
 
 _decode_key = msgspec.json.Decoder(Key).decode
+_decode_admin_key = msgspec.json.Decoder(AdminKey).decode
 _decode_project = msgspec.json.Decoder(Project).decode
 _decode_organization = msgspec.json.Decoder(Organization).decode
 _encode = msgspec.json.Encoder().encode
 
 
-def new_secret() -> str:
-    """A new virtual key: `sk-`, 256 random bits, and a check suffix that lets typos be refused offline."""
+def new_secret(prefix: str = PREFIX) -> str:
+    """A new key: `sk-`, 256 random bits, and a check suffix that lets typos be refused offline."""
     body = _base62(secrets.randbits(256), _BODY_LENGTH)
-    return f"{PREFIX}{body}{_check(body)}"
+    return f"{prefix}{body}{_check(body)}"
 
 
-def is_well_formed(secret: str) -> bool:
+def is_well_formed(secret: str, prefix: str = PREFIX) -> bool:
     """Whether a secret can have come from `new_secret`: shape and check suffix."""
-    if len(secret) != len(PREFIX) + _BODY_LENGTH + _CHECK_LENGTH or not secret.startswith(PREFIX):
+    if len(secret) != len(prefix) + _BODY_LENGTH + _CHECK_LENGTH or not secret.startswith(prefix):
         return False
-    body, check = secret[len(PREFIX) : -_CHECK_LENGTH], secret[-_CHECK_LENGTH:]
+    body, check = secret[len(prefix) : -_CHECK_LENGTH], secret[-_CHECK_LENGTH:]
     return hmac.compare_digest(_check(body).encode(), check.encode("utf-8", "surrogateescape"))
 
 
@@ -52,9 +54,9 @@ def hash_secret(secret: str) -> str:
     return sha256(secret.encode("utf-8", "surrogateescape")).hexdigest()
 
 
-def redact(secret: str) -> str:
+def redact(secret: str, prefix: str = PREFIX) -> str:
     """`sk-…abcd`: enough to recognise a key by, nothing to use it with."""
-    return f"{PREFIX}…{secret[-4:]}"
+    return f"{prefix}…{secret[-4:]}"
 
 
 class Keyring:
@@ -123,6 +125,13 @@ async def load_identity(store: Store, layout: Layout, key_hash: str) -> Identity
     if project is None or organization is None:
         return None
     return Identity(_decode_organization(organization), _decode_project(project), key, key_hash)
+
+
+async def load_admin_key(store: Store, layout: Layout, key_hash: str) -> AdminKey | None:
+    """An admin key that may be used now, by the store's clock; None for any other."""
+    found, moment = await store.pipeline([("HGET", layout.admin_key(key_hash), "data"), ("TIME",)])
+    key = None if found is None else _decode_admin_key(found)
+    return key if key is not None and key.is_valid(int(moment[0])) else None
 
 
 async def ensure_organization(store: Store, layout: Layout) -> Organization:

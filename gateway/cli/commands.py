@@ -8,6 +8,7 @@ import typer
 
 from gateway import __version__
 from gateway.cli import (
+    admin_keys,
     alerts,
     audit,
     configuration,
@@ -41,6 +42,7 @@ app.add_typer(projects.app, name="projects")
 app.add_typer(keys.app, name="keys")
 app.add_typer(limits.app, name="limits")
 app.add_typer(alerts.app, name="alerts")
+app.add_typer(admin_keys.app, name="admin-keys")
 app.add_typer(ledger.app, name="ledger")
 app.add_typer(configuration.app, name="config")
 app.command("usage")(usage.report_usage)

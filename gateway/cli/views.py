@@ -63,6 +63,19 @@ class Key(Ruled, kw_only=True):
     revoked_at: int | None = None
 
 
+class AdminKey(msgspec.Struct):
+    """A key of the admin API."""
+
+    id: str
+    name: str
+    redacted_value: str
+    created_at: int
+    role: str
+    scope: str
+    expires_at: int | None = None
+    last_used_at: int | None = None
+
+
 class IssuedKey(msgspec.Struct):
     """A fresh key with its secret."""
 

@@ -13,6 +13,7 @@ from gateway.core.access import Access
 OnDisconnect = Literal["cancel", "drain"]
 OnStoreDown = Literal["deny", "allow"]
 OnRevoke = Literal["cut", "finish"]
+AdminRole = Literal["admin", "viewer"]
 
 
 class SpendLimit(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -111,6 +112,25 @@ class Key(msgspec.Struct, frozen=True, omit_defaults=True):
     limits: tuple[Limit, ...] = ()
     rules: Rules = Rules()
     previous: PreviousSecret | None = None
+
+
+class AdminKey(msgspec.Struct, frozen=True, omit_defaults=True):
+    """An admin API key: opens the admin API, as far as role and scope reach. Lies under its SHA-256, like a key."""
+
+    id: str
+    version: int
+    name: str
+    created: int  # unix seconds
+    redacted: str  # "sk-admin-…abcd"
+    created_by: str  # the name of the admin key that made it
+    role: AdminRole = "admin"
+    project_id: str | None = None  # reaches no further than this project; None: the whole organisation
+    expires_at: int | None = None
+    revoked_at: int | None = None
+
+    def is_valid(self, moment: float) -> bool:
+        """Whether it may still be used at `moment` (unix seconds)."""
+        return self.revoked_at is None and (self.expires_at is None or moment < self.expires_at)
 
 
 class Identity(msgspec.Struct, frozen=True, dict=True):

@@ -1,11 +1,12 @@
-"""Who reads the accounts through a browser session, and how much of them. Data only."""
+"""Who asks the admin API, and how far that reaches. Data only."""
 
 from dataclasses import dataclass
 
 
 @dataclass(slots=True, frozen=True)
 class Viewer:
-    """Somebody who may read: everything, or what belongs to one key of one project. Never more than read."""
+    """Somebody who may read, and with `can_change` write: everything, a project's part, or one key's part of it."""
 
-    project_id: str | None = None  # None, and so `api_key_id`: everything
-    api_key_id: str | None = None
+    project_id: str | None = None  # None: everything
+    api_key_id: str | None = None  # a virtual key, of a project
+    can_change: bool = False

@@ -35,7 +35,9 @@ class Named(msgspec.Struct):
 
 
 class WhoAmI(msgspec.Struct, kw_only=True):
-    """`role` is `admin`, `key`, or `none`: not signed in. `expires_at` is unix seconds."""
+    """`role` is `admin` (of one `project`, where there is one), `key`, or `none`: not signed in. `expires_at` is unix
+    seconds.
+    """
 
     object: str = "dashboard.session"
     role: str
@@ -49,11 +51,11 @@ _decode_sign_in = msgspec.json.Decoder(_SignIn).decode
 
 @dataclass(slots=True, frozen=True)
 class Doorkeeper:
-    """Who may come in. `recognizes_admin` tells the admin key."""
+    """Who may come in. `admin_hash` tells an admin key: its hash, empty for the root key, None for any other key."""
 
     sessions: Sessions
     rate: SignInRate
-    recognizes_admin: Callable[[str], bool]
+    admin_hash: Callable[[str], Awaitable[str | None]]
 
 
 def routes(doorkeeper: Doorkeeper) -> list[Route]:
@@ -122,21 +124,24 @@ class _Pages:
         address = (exchange.scope.get("client") or ["unknown"])[0]
         counted = await self._doorkeeper.rate.count(address)
         identity = None
-        if not self._doorkeeper.recognizes_admin(secret):
+        admin_hash = await self._doorkeeper.admin_hash(secret)
+        if admin_hash is None:
             identity = await self._doorkeeper.sessions.identify(secret)
             if identity is None:
                 raise InvalidKey(
-                    "This is neither the admin key nor a virtual key that may be used.", code="invalid_api_key"
+                    "This is neither an admin key nor a virtual key that may be used.", code="invalid_api_key"
                 )
         await self._doorkeeper.rate.forgive(counted)
-        return await self._doorkeeper.sessions.open(identity)
+        return await self._doorkeeper.sessions.open(identity, admin_hash or "")
 
 
 def _who_am_i(session: Session | None) -> WhoAmI:
     if session is None:
         return WhoAmI(role="none")
     if session.identity is None:
-        return WhoAmI(role="admin", expires_at=session.expires)
+        project = session.project
+        named = Named(project.id, project.name) if project else None
+        return WhoAmI(role="admin", expires_at=session.expires, project=named)
     project, key = session.identity.project, session.identity.key
     return WhoAmI(
         role="key",

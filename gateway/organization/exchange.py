@@ -25,8 +25,6 @@ MAX_BODY_BYTES = 256 * 1024
 _CREDENTIALS = (b"authorization", b"cookie")
 _AGENT_LENGTH = 200  # of a client's name for itself, in the audit
 
-EVERYTHING = Viewer()
-
 _encode = msgspec.json.Encoder().encode
 
 
@@ -39,7 +37,7 @@ class Question:
     path: Mapping[str, str]
     query: Query
     body: Body
-    viewer: Viewer = EVERYTHING
+    viewer: Viewer
 
 
 class ClientGone(Exception):
@@ -49,16 +47,40 @@ class ClientGone(Exception):
 Responder = Callable[[Question], Awaitable[object]]
 
 
-class Endpoint:
-    """The ASGI application behind one path: a table of methods. Without any, the URL is unknown.
-
-    `view` answers a GET of a session that belongs to a virtual key; without one, such a session is refused.
+@dataclass(slots=True, frozen=True)
+class Access:
+    """Who gets what at one path: by method the organisation's administrators and those of one project; `of_key`, GET,
+    a virtual key. Whoever may only read gets GET.
     """
 
-    def __init__(self, service: AdminService, methods: Mapping[str, Responder], view: Responder | None = None) -> None:
+    methods: Mapping[str, Responder]
+    of_project: Mapping[str, Responder]
+    of_key: Responder | None = None
+
+    def responder(self, method: str, viewer: Viewer) -> Responder:
+        """Who answers this. Raises Forbidden."""
+        if viewer.api_key_id is not None:
+            if self.of_key is None or method != "GET":
+                raise Forbidden("A session of a virtual key reads the usage, costs and rows of its own key only.")
+            return self.of_key
+        if method != "GET" and not viewer.can_change:
+            raise Forbidden("This admin key has the role 'viewer': it may read, and change nothing.")
+        if viewer.project_id is None:
+            return self.methods[method]
+        function = self.of_project.get(method)
+        if function is None:
+            raise Forbidden(
+                f"This admin key is for project '{viewer.project_id}' only, and not for what bounds that project."
+            )
+        return function
+
+
+class Endpoint:
+    """The ASGI application behind one path. Without any method, the URL is unknown."""
+
+    def __init__(self, service: AdminService, access: Access) -> None:
         self._service = service
-        self._methods = methods
-        self._view = view
+        self._access = access
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -84,21 +106,18 @@ class Endpoint:
 
     async def _answer(self, scope: Scope, receive: Receive, request_id: str) -> object:
         method, path = scope["method"], scope["path"]
-        if not self._methods:
+        methods = self._access.methods
+        if not methods:
             raise NotFound(f"Invalid URL ({method} {path})", code="unknown_url")
-        function = self._methods.get(method)
-        if function is None:
+        if method not in methods:
             raise MethodNotAllowed(
                 f"Not allowed to {method} on {path}. (HINT: Perhaps you meant to use a different HTTP method?)"
             )
         viewer, actor = await self._admit(scope, request_id)
-        if viewer != EVERYTHING:
-            function = self._view
-        if function is None:
-            raise Forbidden("A session of a virtual key reads the usage, costs and rows of its own key only.")
         body = await _read_body(receive)
         query = Query(scope["query_string"])
         try:
+            function = self._access.responder(method, viewer)
             return await function(Question(self._service, actor, scope["path_params"], query, Body(body), viewer))
         except StoreAway:
             raise
@@ -108,7 +127,7 @@ class Endpoint:
             raise
 
     async def _admit(self, scope: Scope, request_id: str) -> tuple[Viewer, Actor]:
-        """The admin key in a header may do anything; a browser session, in a cookie, may read. Raises InvalidKey."""
+        """An admin key, in a header, as far as it reaches; a session, in a cookie, may read. Raises InvalidKey."""
         headers = {name: value.decode("latin-1") for name, value in scope["headers"] if name in _CREDENTIALS}
         # Only GET: a page of somebody else's that makes a browser send the cookie must not change anything.
         if b"authorization" not in headers and scope["method"] == "GET" and self._service.find_viewer is not None:
@@ -117,11 +136,11 @@ class Endpoint:
                 return viewer, replace(_actor(scope, "session", request_id), is_session=True)
         actor = _actor(scope, "", request_id)
         try:
-            name = self._service.auth.admit(headers.get(b"authorization"))
+            admitted = await self._service.auth.admit(headers.get(b"authorization"))
         except InvalidKey:
             self._service.rejections.note(actor.address, scope["path"])
             raise
-        return EVERYTHING, replace(actor, name=name, key_id=name)
+        return admitted.viewer, replace(actor, name=admitted.name, key_id=admitted.key_id)
 
 
 class KeyEndpoint(Endpoint):
@@ -130,7 +149,7 @@ class KeyEndpoint(Endpoint):
     async def _admit(self, scope: Scope, request_id: str) -> tuple[Viewer, Actor]:
         if self._service.find_viewer is not None and not any(name == b"authorization" for name, _ in scope["headers"]):
             viewer, actor = await super()._admit(scope, request_id)
-            if viewer != EVERYTHING:
+            if viewer.api_key_id is not None:
                 return viewer, actor
         token, registry = bearer_token(scope), self._service.registry
         identity = None

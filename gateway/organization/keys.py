@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from gateway.core.errors import InvalidRequest
+from gateway.core.errors import Forbidden, InvalidRequest
 from gateway.core.records import Key
 from gateway.organization.credentials import no_such_key
 from gateway.organization.exchange import Question
@@ -161,6 +161,10 @@ async def _read_change(question: Question, *, with_owner: bool = False) -> KeyCh
         raise InvalidRequest("A new key's owner is its service account.", param="owner", code="unknown_parameter")
     change = read_key_change(question.body, question.service.catalog(), await question.service.registry.now())
     question.body.done()
+    if question.viewer.project_id is not None and change.rules.on_store_down == "allow":
+        raise Forbidden(
+            "A project's administrator may not let a key go on without the budgets' store.", param="on_store_down"
+        )
     return change
 
 

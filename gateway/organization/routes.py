@@ -6,6 +6,7 @@ from typing import Final
 from starlette.routing import Route
 
 from gateway.organization import (
+    admin_keys,
     audit_logs,
     keys,
     ledger,
@@ -18,7 +19,7 @@ from gateway.organization import (
     verification,
     views,
 )
-from gateway.organization.exchange import Endpoint, KeyEndpoint, Responder
+from gateway.organization.exchange import Access, Endpoint, KeyEndpoint, Responder
 from gateway.organization.service import AdminService
 
 _PROJECT: Final = "/projects/{project_id}"
@@ -71,11 +72,13 @@ _ENDPOINTS: Final[Mapping[str, Mapping[str, Responder]]] = {
     "/verify": {"GET": verification.verify_books, "POST": verification.repair_books},
     "/ledger": {"GET": ledger.list_ledger},
     "/ledger/{row_id}": {"GET": ledger.retrieve_row},
+    "/admin_api_keys": {"GET": admin_keys.list_admin_keys, "POST": admin_keys.create_admin_key},
+    "/admin_api_keys/{key_id}": {"GET": admin_keys.retrieve_admin_key, "DELETE": admin_keys.delete_admin_key},
     "/{unknown:path}": {},
 }
 
 # What a session of a virtual key may read; whatever is not here is refused to it.
-_VIEWS: Final[Mapping[str, Responder]] = {
+_OF_KEY: Final[Mapping[str, Responder]] = {
     "/projects": views.list_own_project,
     _PROJECT: views.of_own_project(projects.retrieve_project),
     f"{_PROJECT}/api_keys": views.of_own_project(views.list_own_key),
@@ -87,9 +90,39 @@ _VIEWS: Final[Mapping[str, Responder]] = {
     "/ledger/{row_id}": views.retrieve_own_row,
 }
 
+# What an administrator of one project gets besides what is below that project.
+_OF_PROJECT: Final[Mapping[str, Responder]] = {
+    "/projects": views.list_own_project,
+    "/spend_limits": views.list_own_limits,
+    "/usage/completions": views.narrowed(usage.usage_completions),
+    "/costs": views.narrowed(usage.costs),
+    "/ledger": views.narrowed(ledger.list_ledger),
+    "/ledger/{row_id}": views.retrieve_own_row,
+    "/audit_logs": views.narrowed(audit_logs.list_audit_logs),
+}
+
+# What bounds a project, and is not its own administrators' to change.
+_BOUNDS: Final = (f"{_PROJECT}/archive", f"{_PROJECT}/spend_limit", f"{_PROJECT}/limits", f"{_PROJECT}/rate_limits")
+
 
 def routes(service: AdminService) -> list[Route]:
     """The routes, relative to /v1/organization; the last one refuses every other URL below it."""
-    own = Route("/limits/me", KeyEndpoint(service, {"GET": limits.list_own_limits}, limits.list_own_limits))
-    others = [Route(path, Endpoint(service, methods, _VIEWS.get(path))) for path, methods in _ENDPOINTS.items()]
-    return [own, *others]
+    mine = Access({"GET": limits.list_own_limits}, {}, of_key=limits.list_own_limits)
+    own = Route("/limits/me", KeyEndpoint(service, mine))
+    return [own, *(Route(path, Endpoint(service, _access(path, methods))) for path, methods in _ENDPOINTS.items())]
+
+
+def _access(path: str, methods: Mapping[str, Responder]) -> Access:
+    return Access(methods, _of_project(path, methods), _OF_KEY.get(path))
+
+
+def _of_project(path: str, methods: Mapping[str, Responder]) -> Mapping[str, Responder]:
+    """What an administrator of one project may do at a path."""
+    if not path.startswith(_PROJECT):
+        return {"GET": _OF_PROJECT[path]} if path in _OF_PROJECT else {}
+    found = {method: views.of_own_project(function) for method, function in methods.items()}
+    if path == _PROJECT:
+        found["POST"] = views.of_own_project(views.rename_own_project)
+    if path.startswith(_BOUNDS):
+        found = {method: function for method, function in found.items() if method == "GET"}
+    return found

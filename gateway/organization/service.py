@@ -7,6 +7,7 @@ from gateway.core.catalog import Catalog
 from gateway.core.neurons import NeuronPrice
 from gateway.core.viewer import Viewer
 from gateway.ledger.audit.verification import Waiting
+from gateway.organization.admin_credentials import AdminCredentials
 from gateway.organization.audit import Audit
 from gateway.organization.authority import AdminAuth
 from gateway.organization.credentials import Credentials
@@ -26,6 +27,7 @@ class AdminService:
     auth: AdminAuth
     registry: Registry
     credentials: Credentials
+    admins: AdminCredentials
     audit: Audit
     catalog: Callable[[], Catalog]  # that of the configuration in force
     find_viewer: FindViewer | None = None
@@ -39,5 +41,5 @@ def admin_service(
 ) -> AdminService:
     """The admin API over one organisation. `admin_key` is the secret that opens it; browser sessions may read it."""
     registry = Registry(store, layout)
-    opened = Credentials(registry), Audit(store, layout)
-    return AdminService(AdminAuth(admin_key), registry, *opened, catalog, find_viewer)
+    opened = Credentials(registry), AdminCredentials(registry), Audit(store, layout)
+    return AdminService(AdminAuth(admin_key, store, layout), registry, *opened, catalog, find_viewer)

@@ -10,6 +10,10 @@ outside it: they are many, and written by plain idempotent commands.
 | gw:{o}:project:<id>      | hash   | v, data (records.Project) |
 | gw:{o}:key:<sha256>      | hash   | v, data (records.Key) |
 | gw:{o}:key_hashes        | hash   | key id → sha256 of its secret |
+| gw:{o}:admin_key:<sha256> | hash  | v, data (records.AdminKey) |
+| gw:{o}:admin_key_hashes  | hash   | admin key id → sha256 of its secret |
+| gw:{o}:admin_keys        | zset   | admin key id, score created |
+| gw:{o}:admin_keys_used   | hash   | admin key id → when it was last used (unix s) |
 | gw:{o}:projects          | zset   | project id, score created (unix s) |
 | gw:{o}:project_keys:<id> | zset   | key id, score created |
 | gw:{o}:accounts:<id>     | hash   | service account id → JSON, of a project |
@@ -65,6 +69,10 @@ class Layout:
 
     def project(self, project_id: str) -> str:
         return self.shared("project", project_id)
+
+    def admin_key(self, key_hash: str) -> str:
+        """An admin key's record, by the SHA-256 of its secret."""
+        return self.shared("admin_key", key_hash)
 
     def key(self, key_hash: str) -> str:
         return self.shared("key", key_hash)

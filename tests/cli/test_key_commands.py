@@ -84,3 +84,25 @@ def test_key_is_rotated_after_a_question(command: Command, client: openai.OpenAI
     assert command("keys", "rotate", key, "--grace", "soon", "--yes").returncode == 2
     at_once = command("keys", "rotate", key, "--grace", "0h", "--yes", "--json")
     assert json.loads(at_once.stdout)["previous_valid_until"] is None
+
+
+def test_admin_keys_create_list_revoke(command: Command, client: openai.OpenAI) -> None:
+    project = client.admin.organization.projects.create(name="team")
+    made = command(
+        "admin-keys", "create", "--name", "ci", "--role", "viewer", "--project", "team", "--expires-days", "9"
+    )
+    assert made.returncode == 0, made.stderr
+    secret = made.stdout.strip()
+    assert secret.startswith("sk-admin-")
+    (key,) = client.admin.organization.admin_api_keys.list()
+    assert (key.model_extra or {})["scope"] == f"project:{project.id}"
+    listed = command("admin-keys", "list").stdout
+    for word in (key.id, "ci", "viewer", "project team", f"sk-admin-…{secret[-4:]}"):
+        assert word in listed
+    assert command("projects", "list", environ={"GATEWAY_ADMIN_KEY": secret}).returncode == 0
+    refused = command("projects", "create", "x", environ={"GATEWAY_ADMIN_KEY": secret})
+    assert (refused.returncode, "viewer" in refused.stderr) == (1, True)
+    assert command("admin-keys", "revoke", key.id, answer="n\n").returncode == 1
+    assert command("admin-keys", "revoke", key.id, "--yes").returncode == 0
+    assert command("admin-keys", "revoke", key.id, "--yes").returncode == 1
+    assert json.loads(command("admin-keys", "list", "--json").stdout) == []

@@ -56,6 +56,7 @@ def acts(ask: Ask) -> dict[tuple[str, str], tuple[str, dict[str, Any] | None]]:
         ("DELETE", "/projects/{project_id}/service_accounts/{account_id}"): None,
         ("POST", "/projects/{project_id}/service_accounts/{account_id}/api_keys"): {"name": "more"},
         ("POST", "/projects/{project_id}/api_keys/{key_id}"): {"name": "called otherwise"},
+        ("POST", "/projects/{project_id}/api_keys/{key_id}/rotate"): {},
         ("POST", "/projects/{project_id}/api_keys/{key_id}/limits"): LIMITS,
         ("DELETE", "/projects/{project_id}/api_keys/{key_id}"): None,
         ("POST", "/spend_alerts"): ALERT,
@@ -68,12 +69,15 @@ def acts(ask: Ask) -> dict[tuple[str, str], tuple[str, dict[str, Any] | None]]:
         ("POST", "/limits"): LIMITS,
         ("POST", "/spend_limit"): BUDGET,
         ("DELETE", "/spend_limit"): None,
+        ("POST", "/admin_api_keys"): {"name": "someone"},
+        ("DELETE", "/admin_api_keys/{key_id}"): None,
     }
     in_project = {"alert_id": ask("POST", f"/projects/{project}/spend_alerts", ALERT)["id"]}
     ids["alert_id"] = ask("POST", "/spend_alerts", ALERT)["id"]
     last = {
         ("POST", "/projects/{project_id}/spend_alerts/{alert_id}"): in_project,
         ("DELETE", "/projects/{project_id}/spend_alerts/{alert_id}"): in_project,
+        ("DELETE", "/admin_api_keys/{key_id}"): {"key_id": ask("POST", "/admin_api_keys", {"name": "left"})["id"]},
         ("POST", "/projects/{project_id}/archive"): {"project_id": doomed},
         ("DELETE", "/projects/{project_id}/service_accounts/{account_id}"): {"account_id": spare["id"]},
     }

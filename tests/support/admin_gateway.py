@@ -123,7 +123,7 @@ def admin_gateway(store_url: str) -> Iterator[AdminGateway]:
         store = RedisStore(store_url, layout)
         sessions = Sessions(store, layout, ADMIN_KEY)
         admin = admin_service(store, layout, ADMIN_KEY, lambda: CATALOG, sessions.find_viewer)
-        doorkeeper = Doorkeeper(sessions, SignInRate(store, layout), admin.auth.recognizes)
+        doorkeeper = Doorkeeper(sessions, SignInRate(store, layout), admin.auth.key_hash)
         app.router.routes += [Mount("/v1/organization", routes=routes(admin)), *dashboard_routes(doorkeeper)]
         yield
         await store.close()

@@ -31,7 +31,7 @@ function showView(focus = "h1") {
   const place = readPlace();
   const view = VIEWS[place.view] ?? VIEWS.overview;
   const page = {
-    place: session.role === "key" ? { ...place, project: session.project.id, key: session.key.id } : place,
+    place: ownPart(place),
     isKey: session.role === "key",
     signal,
     names,
@@ -48,6 +48,12 @@ function showView(focus = "h1") {
   document.title = `${title.textContent} · Workers AI gateway`;
   if (focus) main.querySelector(focus)?.focus({ preventScroll: focus !== "h1" });
   announceWhenReady(title.textContent, signal);
+}
+
+// The part of everything that the session is for: all, one project, one key.
+function ownPart(place) {
+  const { project, key } = session;
+  return { ...place, ...(project && { project: project.id }), ...(key && { key: key.id }) };
 }
 
 function rangeName(place) {
@@ -69,7 +75,8 @@ function drawNavigation(place) {
       el("a", { href: hrefOf({ view: name, row: "", by: "", metric: "" }, place), "aria-current": name === here ? "page" : null }, view.title({ row: "" })),
     ),
   );
-  const who = session.role === "admin" ? "Administrator" : `${session.project.name} · ${session.key.name}`;
+  const { project, key } = session;
+  const who = key ? `${project.name} · ${key.name}` : project ? `Administrator of ${project.name}` : "Administrator";
   document.getElementById("who").textContent = who;
 }
 
