@@ -17,7 +17,8 @@ PYTHON = VENV / "bin" / "python"
 LOCK = ROOT / "requirements.lock"
 UNFINISHED = VENV / ".unfinished"
 EXTRAS = ("embedded", "tokenizer", "fast")
-VOCABULARY = "llama-models==0.3.0"  # only its data file is used, so without what it requires
+VOCABULARY = ROOT / "requirements-vocabulary.lock"  # only a data file is used, so without what it requires
+FORGED = "DO NOT MATCH THE HASHES"  # how pip says that a file is not the one that was locked
 
 
 def main(arguments: list[str]) -> int:
@@ -47,7 +48,8 @@ def main(arguments: list[str]) -> int:
 
 def fingerprint() -> str:
     """What the environment depends on: if it changes, pip runs again."""
-    parts = [(ROOT / "pyproject.toml").read_bytes(), LOCK.read_bytes() if LOCK.exists() else b"", str(ROOT).encode()]
+    locks = [lock.read_bytes() if lock.exists() else b"" for lock in (LOCK, VOCABULARY)]
+    parts = [(ROOT / "pyproject.toml").read_bytes(), *locks, str(ROOT).encode()]
     return hashlib.sha256(b"\0".join(parts)).hexdigest()
 
 
@@ -77,22 +79,34 @@ def make_venv() -> None:
 def install() -> list[str]:
     """Install the gateway and its extras; returns the extras this machine cannot have."""
     left_out: list[str] = []
-    if LOCK.exists() and not try_pip("install", "--require-hashes", "--requirement", str(LOCK)):
+    if LOCK.exists() and not try_locked("--requirement", str(LOCK)):
         print("The locked versions do not fit this machine; taking the newest that do.", flush=True)
     if not try_pip("install", "--editable", f".[{','.join(EXTRAS)}]"):
         pip("install", "--editable", ".")
         left_out = [extra for extra in EXTRAS if not try_pip("install", "--editable", f".[{extra}]")]
-    if "tokenizer" not in left_out and not try_pip("install", "--no-deps", VOCABULARY):
+    if "tokenizer" not in left_out and not try_locked("--no-deps", "--requirement", str(VOCABULARY)):
         left_out.append("tokenizer")
     return left_out
 
 
-def pip(*arguments: str) -> None:
+def try_locked(*arguments: str) -> bool:
+    """Install what a lock names; whether it could be had. Raises CalledProcessError where a file is another one."""
+    try:
+        pip("install", "--require-hashes", *arguments, stderr=subprocess.PIPE)
+    except subprocess.CalledProcessError as error:
+        print(error.stderr, file=sys.stderr, end="", flush=True)
+        if FORGED in error.stderr:
+            raise
+        return False
+    return True
+
+
+def pip(*arguments: str, stderr: int | None = None) -> None:
     """Run pip in the environment; raises CalledProcessError."""
     command = [str(PYTHON), "-m", "pip", *arguments, "--quiet", "--disable-pip-version-check", "--no-input"]
     misleading = ("PYTHONPATH", "PYTHONHOME", "PIP_USER", "PIP_TARGET", "PIP_PREFIX")
     environ = {name: value for name, value in os.environ.items() if name not in misleading}
-    subprocess.run(command, cwd=ROOT, env=environ, check=True)
+    subprocess.run(command, cwd=ROOT, env=environ, check=True, stderr=stderr, text=True)
 
 
 def try_pip(*arguments: str) -> bool:

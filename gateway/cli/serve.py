@@ -24,6 +24,7 @@ from gateway.supervise.parent import Parent, ParentOptions
 from gateway.supervise.rehearsal import rehearse
 from gateway.supervise.signals import Interrupted
 from gateway.supervise.source import Reading
+from gateway.supervise.systemd import READY, tell_systemd
 
 _CHECK_SECONDS = 5.0
 _MISSING = """\
@@ -67,6 +68,7 @@ def serve(options: ServeOptions) -> int:
             parent.start()
             with _address_file(parent) as endpoint:
                 _announce(parent, endpoint, options, check)
+                tell_systemd(options.environ, READY)
                 parent.run()
                 _say(["", "Stopped."])
     except ConfigErrors as problems:

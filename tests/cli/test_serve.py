@@ -57,6 +57,14 @@ def test_demo_says_what_it_is_and_answers_with_the_first_key(folder: Path) -> No
     assert not (folder / "data" / "demo" / "url").exists()
 
 
+def test_service_manager_is_told_when_it_serves(folder: Path) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(str(folder / "notify"))
+        manager.settimeout(30)
+        with ServedGateway(folder, "--demo", environ={"NOTIFY_SOCKET": str(folder / "notify")}):
+            assert manager.recv(100) == b"READY=1"
+
+
 def test_serve_never_prints_a_key(folder: Path) -> None:
     with ServedGateway(folder, "--demo") as gateway:
         data = folder / "data" / "demo"

@@ -6,17 +6,23 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import yaml
+from packaging.requirements import Requirement
 from support.running import ROOT, TinyGateway, free_port, wait_until
 
+from gateway import __version__
 from gateway.config.load import load
+from gateway.config.settings import ServerSettings, UpstreamSettings
 from gateway.store.embedded import EmbeddedStore
 
 DEPLOY = ROOT / "deploy"
+STOP_SECONDS = ServerSettings().drain_seconds + 10  # and the workers' own shutdown
+MOST_EXPOSURE = 12  # tenths of systemd's scale from 0 (nothing) to 100
 
 
 @pytest.fixture
@@ -52,15 +58,42 @@ def test_dockerfile_ends_as_an_unprivileged_user_with_a_healthcheck() -> None:
     final = text.rpartition("\nFROM ")[2]
     assert re.search(r"^USER [1-9]\d*", final, re.MULTILINE)
     assert "HEALTHCHECK" in final
-    assert "--require-hashes" in text
+    assert "org.opencontainers.image.version" in final
+    assert __version__ in re.findall(r"^ARG VERSION=(.*)$", final, re.MULTILINE)
 
 
-def test_lock_pins_and_hashes_every_line() -> None:
-    blocks = re.split(r"\n(?=[a-z])", (ROOT / "requirements.lock").read_text().partition("lock\n")[2])
-    assert len(blocks) > 20
+def test_dockerfile_installs_nothing_without_a_hash_but_the_gateway_itself() -> None:
+    text = (DEPLOY / "docker" / "Dockerfile").read_text()
+    installs = re.findall(r"pip install (.*?)(?: \\)?\n", text)
+    assert len(installs) == 4
+    assert [line for line in installs if "--require-hashes" not in line] == ["--no-deps --no-build-isolation ."]
+
+
+@pytest.mark.parametrize(
+    ("lock", "least"), [("requirements.lock", 20), ("requirements-build.lock", 4), ("requirements-vocabulary.lock", 1)]
+)
+def test_lock_pins_and_hashes_every_line(lock: str, least: int) -> None:
+    text = re.sub(r"(?m)^#.*\n", "", (ROOT / lock).read_text())
+    blocks = re.split(r"\n(?=[a-z])", text)
+    assert len(blocks) >= least
     for block in blocks:
         assert re.match(r"[a-z0-9-]+==\S+", block), block[:60]
-        assert "--hash=sha256:" in block, block[:60]
+        assert re.search(r"--hash=sha256:[0-9a-f]{64}", block), block[:60]
+
+
+def test_lock_holds_what_the_project_asks_for() -> None:
+    """Every requirement of the project, its extras and its build is locked at a version it takes."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    extras = project["project"]["optional-dependencies"]
+    optional = [each for name in ("embedded", "tokenizer", "fast") for each in extras[name]]
+    locked = dict(re.findall(r"(?m)^([a-z0-9-]+)==([^\s;]+)", (ROOT / "requirements.lock").read_text()))
+    for line in project["project"]["dependencies"] + optional:
+        requirement = Requirement(line)
+        assert requirement.specifier.contains(locked[requirement.name.lower()]), line
+    builders = dict(re.findall(r"(?m)^([a-z0-9-]+)==(\S+)", (ROOT / "requirements-build.lock").read_text()))
+    for line in project["build-system"]["requires"]:
+        requirement = Requirement(line)
+        assert requirement.specifier.contains(builders[requirement.name]), line
 
 
 def test_image_configuration_is_valid_with_and_without_a_store() -> None:
@@ -87,9 +120,20 @@ def test_compose_keeps_the_ledger_and_names_existing_files() -> None:
     command = valkey["command"]
     assert command[command.index("--appendonly") + 1] == "yes"
     assert command[command.index("--maxmemory-policy") + 1] == "noeviction"
-    for service in (gateway, valkey):
+    for service in compose["services"].values():
         for volume in service["volumes"]:
-            assert volume.partition(":")[0] in compose["volumes"]
+            place = volume.partition(":")[0]
+            assert place in compose["volumes"] or (DEPLOY / "compose" / place).exists(), volume
+        assert "no-new-privileges:true" in service["security_opt"]
+    assert gateway["read_only"]
+    assert gateway["cap_drop"] == ["ALL"]
+
+
+def test_compose_leaves_more_time_to_stop_than_the_gateway_takes() -> None:
+    compose = yaml.safe_load((DEPLOY / "compose" / "compose.yaml").read_text())
+    assert int(compose["services"]["gateway"]["stop_grace_period"].removesuffix("s")) >= STOP_SECONDS
+    unit = (DEPLOY / "systemd" / "workers-ai-gateway.service").read_text()
+    assert int(re.findall(r"TimeoutStopSec=(\d+)", unit)[0]) >= STOP_SECONDS
 
 
 def test_compose_store_command_is_accepted_by_a_real_server(folder: Path) -> None:
@@ -117,10 +161,44 @@ def test_systemd_accepts_the_unit(folder: Path) -> None:
     assert not complaints
 
 
-def test_caddyfile_flushes_at_once_and_is_balanced() -> None:
-    text = re.sub(r"#.*", "", (DEPLOY / "proxies" / "Caddyfile").read_text())
-    assert text.count("{") == text.count("}")
-    assert "flush_interval -1" in text
+def test_systemd_finds_little_to_harden(folder: Path) -> None:
+    analyze = program("systemd-analyze")
+    copy = folder / "workers-ai-gateway.service"
+    copy.write_text((DEPLOY / "systemd" / "workers-ai-gateway.service").read_text())
+    told = subprocess.run(
+        [analyze, "security", "--offline=true", f"--threshold={MOST_EXPOSURE}", copy], capture_output=True, text=True
+    )
+    assert told.returncode == 0, told.stdout
+
+
+def test_envoy_neither_buffers_nor_cuts_a_stream() -> None:
+    text = (DEPLOY / "proxies" / "envoy.yaml").read_text()
+    (listener,) = yaml.safe_load(text)["static_resources"]["listeners"]
+    manager = listener["filter_chains"][0]["filters"][0]["typed_config"]
+    assert [each["name"] for each in manager["http_filters"]] == ["envoy.filters.http.router"]
+    (route,) = manager["route_config"]["virtual_hosts"][0]["routes"]
+    assert route["route"]["timeout"] == "0s"
+    assert "retry_policy" not in route["route"]
+    assert int(manager["stream_idle_timeout"].removesuffix("s")) >= UpstreamSettings().total_seconds
+    assert int(manager["request_timeout"].removesuffix("s")) >= ServerSettings().request_seconds
+
+
+def test_caddy_passes_a_stream_on_event_by_event(folder: Path) -> None:
+    caddy = program("caddy")
+    port = free_port()
+    with TinyGateway(folder / "data") as gateway:
+        snippet = (DEPLOY / "proxies" / "Caddyfile").read_text()
+        snippet = snippet.replace("gateway.example.com {", f"http://127.0.0.1:{port} {{")
+        snippet = snippet.replace("127.0.0.1:8080", f"127.0.0.1:{gateway.port}")
+        configuration = folder / "Caddyfile"
+        configuration.write_text("{\n\tadmin off\n}\n" + snippet)
+        environ = {"HOME": str(folder), "PATH": "/usr/bin:/bin"}
+        command = [caddy, "run", "--adapter", "caddyfile", "--config", str(configuration)]
+        with subprocess.Popen(command, env=environ, stderr=subprocess.DEVNULL) as proxy:
+            try:
+                _assert_unbuffered(port, gateway)
+            finally:
+                proxy.terminate()
 
 
 def test_nginx_passes_a_stream_on_event_by_event(folder: Path) -> None:
@@ -142,16 +220,20 @@ def test_nginx_passes_a_stream_on_event_by_event(folder: Path) -> None:
         subprocess.run([nginx, "-t", "-q", "-c", configuration, "-e", folder / "error.log"], check=True)
         with subprocess.Popen([nginx, "-c", configuration, "-e", folder / "error.log"]) as proxy:
             try:
-                wait_until(lambda: _serves(port), "nginx serves")
-                connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
-                connection.request("GET", "/stream")
-                response = connection.getresponse()
-                assert response.readline() == b"first\n"  # while the gateway still holds the rest back
-                (gateway.data_dir / "release").touch()
-                assert response.read() == b"last\n"
-                connection.close()
+                _assert_unbuffered(port, gateway)
             finally:
                 proxy.terminate()
+
+
+def _assert_unbuffered(port: int, gateway: TinyGateway) -> None:
+    wait_until(lambda: _serves(port), "the proxy serves")
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    connection.request("GET", "/stream")
+    response = connection.getresponse()
+    assert response.readline() == b"first\n"  # while the gateway still holds the rest back
+    (gateway.data_dir / "release").touch()
+    assert response.read() == b"last\n"
+    connection.close()
 
 
 def _serves(port: int) -> bool:
