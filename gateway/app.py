@@ -51,6 +51,7 @@ from gateway.store.redis_store import RedisStore
 from gateway.surfaces import SURFACES
 from gateway.tokenizer import load_tokenizer
 from gateway.upstreams import UPSTREAMS
+from gateway.withdrawal import Withdrawals
 from gateway.witness import Witness
 from gateway.worker import WorkerSettings
 
@@ -102,6 +103,7 @@ class Gateway:
         await asyncio.wait([opening], timeout=_LONGEST_PAUSE)
         self._tasks = [opening, asyncio.create_task(self._reporter.run())]
         self._tasks.append(asyncio.create_task(self._dispatch.heartbeat.run()))
+        self._tasks.append(asyncio.create_task(self._withdrawals.run()))
         self._tasks.append(asyncio.create_task(self._audit_forever(opening)))
         self._tasks.append(asyncio.create_task(self._watch_burn(opening)))
         self._tasks.append(asyncio.create_task(self._exchange_forever(opening)))
@@ -132,8 +134,9 @@ class Gateway:
         self._exchange = Exchange(self._store, layout, knowledge.board, knowledge.learn)
         planning = Planning(tokenizer, knowledge, time.time, random.random)
         witness = Witness(self._metrics)
-        departures = Departures(tokenizer.count)
-        collaborators = Collaborators(keyring, self._ledger, attempting, planning, knowledge, witness, departures)
+        self._withdrawals = Withdrawals(self._store, layout)
+        leaving = Departures(tokenizer.count), self._withdrawals
+        collaborators = Collaborators(keyring, self._ledger, attempting, planning, knowledge, witness, *leaving)
         self._dispatch = Dispatch(settings, worker.upstream_name, collaborators)
         sessions = Sessions(self._store, layout, worker.admin_key)
         admin = self._admin(sessions)

@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from gateway.attempts import Attempting
 from gateway.choice import OpenChoice, arrivals
@@ -37,7 +37,8 @@ from gateway.job import END_REASONS, Job, Request
 from gateway.keys import Keyring, redact
 from gateway.ledger.contract import Held, Ledger, Refused, Stale
 from gateway.planning import Planning
-from gateway.relay import JSON_TYPE, SSE_HEADERS, ClientGone, Exchange, Receive, Scope, Send, bearer_token
+from gateway.relay import JSON_TYPE, SSE_HEADERS, ClientGone, Exchange, Receive, Scope, Send, bearer_token, current_task
+from gateway.withdrawal import Withdrawals
 from gateway.witness import Witness
 
 T = TypeVar("T")
@@ -65,6 +66,7 @@ class Collaborators:
     knowledge: Knowledge
     witness: Witness
     departures: Departures
+    withdrawals: Withdrawals
 
 
 class Dispatch:
@@ -81,6 +83,7 @@ class Dispatch:
         self._knowledge = collaborators.knowledge
         self._witness = collaborators.witness
         self._departures = collaborators.departures
+        self._withdrawals = collaborators.withdrawals
 
     def adopt(self, snapshot: Settings, attempting: Attempting) -> None:
         """From the next request on. Those in flight keep their snapshot, and the client their attempts began with."""
@@ -107,6 +110,8 @@ class Dispatch:
         except GatewayError as error:
             await self._refuse(request, error)
         except (ClientGone, asyncio.CancelledError) as gone:
+            if exchange.stopped is not None:
+                return await self._refuse(request, exchange.stopped)
             if request.job is not None:
                 request.job.end = "client_gone" if exchange.is_gone else "cut"
             if isinstance(gone, asyncio.CancelledError) and not exchange.is_gone:
@@ -117,6 +122,7 @@ class Dispatch:
         finally:
             exchange.close()
             self.heartbeat.leave(exchange)
+            self._withdrawals.leave(exchange)
             if exchange.is_gone:
                 self._witness.disconnect()
             if request.job is not None:
@@ -126,7 +132,9 @@ class Dispatch:
         exchange = request.exchange
         identity = await self._identify(exchange)
         body = await exchange.read_body(request.snapshot.server.max_body_bytes)
-        exchange.watch(partial(self._departures.leave, request, _current_task()))
+        work = current_task()
+        exchange.watch(partial(self._departures.leave, request, work))
+        self._withdrawals.join(exchange, identity, work)
         call = read_call(request.surface, body, request.snapshot.chat.max_choices, identity.access.default_route)
         plan = await self._planning.plan(call, identity, request.snapshot.catalog)
         job = request.job = self._job(request, identity, call, plan)
@@ -243,7 +251,7 @@ class Dispatch:
     async def _respond(self, request: Request, job: Job, choices: list[Completion]) -> None:
         """A whole answer. The receipt is on disk before the client sees a byte."""
         body = request.surface.render(
-            Answer(_answer_id(request), int(time.time()), job.candidate.model.id, tuple(choices), job.tally.usage()),
+            Answer(request.answer_id, int(time.time()), job.candidate.model.id, tuple(choices), job.tally.usage()),
             job.call,
         )
         job.first_byte = time.monotonic()
@@ -292,7 +300,7 @@ class Dispatch:
     async def _commit(self, request: Request, job: Job) -> bytes:
         """Status and headers out; from here on nothing is retried. Returns how the body begins."""
         model_id = job.candidate.model.id
-        job.encoder = request.surface.stream(job.call, _answer_id(request), int(time.time()), model_id)
+        job.encoder = request.surface.stream(job.call, request.answer_id, int(time.time()), model_id)
         job.status = 200
         # The client stated how long it waits for a beginning; from now on every byte makes it wait anew.
         job.deadline = request.arrived + request.snapshot.upstream.total_seconds
@@ -347,14 +355,3 @@ class Dispatch:
 def _stated(exchange: Exchange) -> str | None:
     """The seconds an official SDK says that it will wait: Python's header, else JavaScript's."""
     return exchange.header(b"x-stainless-read-timeout") or exchange.header(b"x-stainless-timeout")
-
-
-def _answer_id(request: Request) -> str:
-    return request.surface.id_prefix + request.id.removeprefix("req_")
-
-
-def _current_task() -> "asyncio.Task[Any]":  # Any: what the server's task returns is nobody's business
-    task = asyncio.current_task()
-    if task is None:
-        raise AssertionError("a request is always served by a task")
-    return task

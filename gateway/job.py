@@ -184,6 +184,11 @@ class Request:
     job: Job | None = None
     refusal: GatewayError | None = None  # what the client was told instead of an answer, or in the middle of one
 
+    @property
+    def answer_id(self) -> str:
+        """The id of the answer, as its surface has them."""
+        return self.surface.id_prefix + self.id.removeprefix("req_")
+
     def headers(self, now: float) -> Headers:
         """What every answer carries, also a refusal."""
         found: Headers = [

@@ -45,6 +45,7 @@ class Exchange:
         self.writes = 0  # pieces of the body so far
         self._receive = receive
         self._send = send
+        self.stopped: GatewayError | None = None  # why `stop` ended the work
         self._watcher: asyncio.Task[None] | None = None
 
     def header(self, name: bytes) -> str | None:
@@ -88,6 +89,12 @@ class Exchange:
         self.is_gone = True
         leave()
 
+    def stop(self, work: "asyncio.Task[Any]", reason: GatewayError) -> None:  # Any: what it returns is not looked at
+        """Cancel the work and let it tell the client why; nothing once the answer is complete."""
+        if self._watcher is not None and self.stopped is None:
+            self.stopped = reason
+            work.cancel()
+
     async def start(self, status: int, headers: Headers) -> None:
         """Status and headers out; after this nothing about the request can be retried."""
         self.is_committed = True
@@ -122,6 +129,14 @@ class Exchange:
         if self._watcher is not None:
             self._watcher.cancel()
             self._watcher = None
+
+
+def current_task() -> "asyncio.Task[Any]":  # Any: what the server's task returns is nobody's business
+    """The task that serves the request."""
+    task = asyncio.current_task()
+    if task is None:
+        raise AssertionError("a request is always served by a task")
+    return task
 
 
 def bearer_token(scope: Scope) -> str:
