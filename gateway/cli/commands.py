@@ -10,6 +10,7 @@ from gateway import __version__
 from gateway.cli import (
     admin_keys,
     alerts,
+    apply,
     audit,
     configuration,
     doctor,
@@ -49,6 +50,7 @@ app.command("usage")(usage.report_usage)
 app.command("export")(export.export_rows)
 app.command("reconcile")(reconcile.reconcile_day)
 app.add_typer(spool.app, name="spool")
+app.command("apply")(apply.apply_file)
 app.command("audit")(audit.list_acts)
 app.command("verify")(verify.verify_books)
 app.command("models")(configuration.list_models)

@@ -12,8 +12,19 @@ from gateway.cli.limit_kinds import print_limits
 from gateway.cli.output import Column, print_json, print_note, print_table, show_moment
 from gateway.cli.period import now
 from gateway.cli.rules_table import print_rules
-from gateway.cli.session import AsJson, Yes, all_projects, confirm, connect, find_key, find_project, keys_path
-from gateway.cli.views import Account, IssuedKey, Key, NewAccount, Project
+from gateway.cli.session import (
+    AsJson,
+    Yes,
+    account_named,
+    accounts_path,
+    all_projects,
+    confirm,
+    connect,
+    find_key,
+    find_project,
+    keys_path,
+)
+from gateway.cli.views import IssuedKey, Key, NewAccount, Project
 
 app = typer.Typer(no_args_is_help=True, help="Virtual keys: what clients put where an OpenAI key goes.")
 
@@ -54,10 +65,10 @@ def create_key(
     with connect(context) as connection:
         found = find_project(connection, project)
         if owner is None:
-            answer = connection.post(_accounts_of(found), body)
+            answer = connection.post(accounts_path(found.id), body)
         else:
-            account = _account_named(connection, found, str(owner))
-            answer = connection.post(f"{_accounts_of(found)}/{account.id}/api_keys", body)
+            account = account_named(connection, found.id, str(owner))
+            answer = connection.post(f"{accounts_path(found.id)}/{account.id}/api_keys", body)
     if as_json:
         print_json(msgspec.Raw(answer))
         return
@@ -224,19 +235,6 @@ def _switch(connection: Connection, key: Key, *, disabled: bool, as_json: bool) 
         print_json(msgspec.Raw(answer))
         return
     print_note(f"Key {key.name} ({key.redacted_value}) is {'disabled' if disabled else 'enabled'}.")
-
-
-def _accounts_of(project: Project) -> str:
-    return f"/organization/projects/{project.id}/service_accounts"
-
-
-def _account_named(connection: Connection, project: Project, name_or_id: str) -> Account:
-    """The service account with this id or name; made where there is none of this name."""
-    accounts = decode_all(connection.items(_accounts_of(project)), Account)
-    for found in (each for each in accounts if name_or_id in (each.id, each.name)):
-        return found
-    body = {"name": name_or_id, "create_service_account_only": True}
-    return msgspec.json.decode(connection.post(_accounts_of(project), body), type=Account)
 
 
 def _issued(answer: bytes) -> IssuedKey:

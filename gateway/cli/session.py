@@ -2,12 +2,13 @@
 
 from typing import Annotated
 
+import msgspec
 import typer
 
 from gateway.cli.connection import Connection, decode_all
 from gateway.cli.failure import CommandFailed, ExitCode
 from gateway.cli.place import Hints
-from gateway.cli.views import Key, Project
+from gateway.cli.views import Account, Key, Project
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print the API's own JSON.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")]
@@ -69,6 +70,21 @@ def find_key(connection: Connection, key_id: str, project: str | None = None, *,
 def keys_path(project_id: str) -> str:
     """Where a project's keys are."""
     return f"/organization/projects/{project_id}/api_keys"
+
+
+def accounts_path(project_id: str) -> str:
+    """Where a project's service accounts are."""
+    return f"/organization/projects/{project_id}/service_accounts"
+
+
+def account_named(connection: Connection, project_id: str, name_or_id: str) -> Account:
+    """The service account with this id or name; made where there is none of this name."""
+    path = accounts_path(project_id)
+    accounts = decode_all(connection.items(path), Account)
+    for found in (each for each in accounts if name_or_id in (each.id, each.name)):
+        return found
+    body = {"name": name_or_id, "create_service_account_only": True}
+    return msgspec.json.decode(connection.post(path, body), type=Account)
 
 
 def confirm(question: str, yes: bool) -> None:

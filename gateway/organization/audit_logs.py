@@ -132,4 +132,9 @@ def _members(record: bytes) -> AuditObject:
 
 
 def _chosen(members: AuditObject, names: Sequence[str]) -> AuditObject:
-    return {name: members.get(name) for name in names}
+    return {name: _without_hash(members.get(name)) for name in names}
+
+
+def _without_hash(member: object) -> object:
+    """Not what a rotated key's old secret hashed to: nobody has a use for it."""
+    return {name: value for name, value in member.items() if name != "key_hash"} if isinstance(member, dict) else member

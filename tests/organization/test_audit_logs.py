@@ -9,6 +9,7 @@ import openai
 import pytest
 from support.admin_gateway import ADMIN_KEY, AdminGateway, fill_stream
 
+from gateway.keys import hash_secret
 from gateway.organization.audit import MOST_REFUSALS
 from gateway.organization.routes import _ENDPOINTS
 
@@ -58,6 +59,7 @@ def acts(ask: Ask) -> dict[tuple[str, str], tuple[str, dict[str, Any] | None]]:
         ("POST", "/projects/{project_id}/api_keys/{key_id}"): {"name": "called otherwise"},
         ("POST", "/projects/{project_id}/api_keys/{key_id}/rotate"): {},
         ("POST", "/projects/{project_id}/api_keys/{key_id}/limits"): LIMITS,
+        ("POST", "/projects/{project_id}/api_keys/{key_id}/rotate"): {},
         ("DELETE", "/projects/{project_id}/api_keys/{key_id}"): None,
         ("POST", "/spend_alerts"): ALERT,
         ("POST", "/spend_alerts/{alert_id}"): {**ALERT, "threshold_amount": 900},
@@ -122,12 +124,15 @@ def test_audit_entry_says_who_from_where_and_what_it_was_before(ask: Ask, http: 
     assert made["changes"][0]["before"] is None
 
 
-def test_audit_no_secret_is_ever_in_it(ask: Ask, gateway: AdminGateway) -> None:
+def test_audit_no_secret_is_ever_in_it(ask: Ask, http: httpx2.Client, gateway: AdminGateway) -> None:
     project = ask("POST", "/projects", {"name": "team"})["id"]
     made = ask("POST", f"/projects/{project}/service_accounts", {"name": "bot"})["api_key"]
+    rotated = ask("POST", f"/projects/{project}/api_keys/{made['id']}/rotate", {})
     ask("DELETE", f"/projects/{project}/api_keys/{made['id']}")
     text = str(gateway.redis.xrange(gateway.layout.shared("audit")))
     assert made["value"] not in text
+    assert rotated["value"] not in text
+    assert hash_secret(made["value"]) not in http.get("/audit_logs").text
     assert ADMIN_KEY not in text
 
 
