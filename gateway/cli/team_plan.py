@@ -53,7 +53,8 @@ def make_plan(teams: Teams, state: State) -> Plan:
     for name, wanted in teams.projects.items():
         current = state.projects.get(name)
         steps += _new_project(name, wanted) if current is None else _project(name, wanted, current)
-    return Plan(tuple(steps), tuple(_unnamed(teams, state)))
+    unnamed = sorted(_unnamed(teams, state), key=lambda step: (not step.key, step.project, step.key))
+    return Plan(tuple(steps), tuple(unnamed))
 
 
 def _organization(teams: Teams, state: State) -> Iterator[Step]:

@@ -34,7 +34,7 @@ def test_apply_the_example_twice(command: Command, client: openai.OpenAI, tmp_pa
     assert (again.returncode, again.stdout) == (0, ""), again.stdout
     assert "Everything is as the file says." in again.stderr
     assert client.admin.organization.spend_limit.retrieve().threshold_amount == 50_000
-    search, support = client.admin.organization.projects.list()
+    search, support = sorted(client.admin.organization.projects.list(), key=lambda project: project.name or "")
     assert client.admin.organization.projects.spend_limit.retrieve(support.id).threshold_amount == 10_000
     shown = json.loads(command("projects", "show", "search", "--json").stdout)
     assert (shown["on_store_down"], shown["tags"]) == ("allow", {"team": "search"})

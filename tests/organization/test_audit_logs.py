@@ -59,7 +59,6 @@ def acts(ask: Ask) -> dict[tuple[str, str], tuple[str, dict[str, Any] | None]]:
         ("POST", "/projects/{project_id}/api_keys/{key_id}"): {"name": "called otherwise"},
         ("POST", "/projects/{project_id}/api_keys/{key_id}/rotate"): {},
         ("POST", "/projects/{project_id}/api_keys/{key_id}/limits"): LIMITS,
-        ("POST", "/projects/{project_id}/api_keys/{key_id}/rotate"): {},
         ("DELETE", "/projects/{project_id}/api_keys/{key_id}"): None,
         ("POST", "/spend_alerts"): ALERT,
         ("POST", "/spend_alerts/{alert_id}"): {**ALERT, "threshold_amount": 900},
