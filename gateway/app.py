@@ -38,7 +38,7 @@ from gateway.ledger.audit.auditor import Auditor
 from gateway.ledger.audit.trimming import Retention, Trimmer
 from gateway.ledger.audit.verification import Verifier
 from gateway.ledger.burn import watch_burn
-from gateway.ledger.service import StoreLedger
+from gateway.ledger.service import LedgerOptions, StoreLedger
 from gateway.metrics import Metrics
 from gateway.organization.rejections import Rejections
 from gateway.organization.service import AdminService, admin_service
@@ -123,7 +123,12 @@ class Gateway:
         self._store = RedisStore(
             worker.store_url, layout, instance=_read(self._instance_file), observe=self._metrics.store_answered
         )
-        self._ledger = StoreLedger(self._store, layout, settings.data_dir / "spool", fsync=settings.spool.fsync)
+        self._ledger = StoreLedger(
+            self._store,
+            layout,
+            settings.data_dir / "spool",
+            options=LedgerOptions(settings.spool.fsync, settings.ledger.rollup_tags),
+        )
         self._ledger.keep_to(Share(worker.slot, settings.server.workers))
         self._settings = settings
         self._client = create_client(settings.upstream)

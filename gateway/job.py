@@ -79,6 +79,12 @@ class Job:
         """Whether an upstream call is under way, and its key wants it read to the end if the client leaves."""
         return (self.is_attempting or bool(self.choices)) and self.identity.rules.on_disconnect == "drain"
 
+    @property
+    def tags(self) -> dict[str, str]:
+        """What the client and, overruling it, the key and its project say of the request."""
+        own = self.identity.rules.tags
+        return {**dict(self.call.tags), **own} if own else dict(self.call.tags)
+
     def timing(self, started: float, now: float) -> Timing:
         """When an attempt started, from the arrival, and how long it took until `now`."""
         return Timing(round((started - self.arrived) * 1000), round((now - started) * 1000))
@@ -143,6 +149,9 @@ class Job:
             choices=self.call.n,
             price=self.price,
             spent_nano=self.tally.cost_nano,
+            spent_neurons_nano=self.tally.neurons_nano or 0,
+            neuron_rates=self.candidate.model.neuron_rates,
+            tags=self.tags,
             stream=self.call.stream,
             upstream=self.upstream,
             reason=self.candidate.reason,
@@ -164,7 +173,7 @@ class Job:
             price_source=self.price.source,
             stream=self.call.stream,
             upstream=self.upstream,
-            tags=self.call.tags,
+            tags=self.tags,
         )
         ttft = None if self.first_byte is None else round((self.first_byte - self.arrived) * 1000)
         outcome = Outcome(self.end, self.status, round((now - self.arrived) * 1000), ttft)

@@ -38,6 +38,7 @@ class PricedRow(msgspec.Struct):
     model: str
     cost_nano: int
     attempts: list[_Attempt]
+    tags: dict[str, str] = {}
 
 
 class _Page(msgspec.Struct):

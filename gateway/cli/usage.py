@@ -1,4 +1,4 @@
-"""`gateway usage`: requests, tokens, money, neurons by day, project, key or model, from the usage and costs reports.
+"""`gateway usage`: requests, tokens, money, neurons by day, project, key or model, from the usage report.
 
 Money stands there twice: by the price book, and by the neurons the account is metered in; their difference, too.
 """
@@ -23,14 +23,13 @@ from gateway.cli.output import (
     print_note,
     print_table,
     show_day,
-    show_dollars,
     show_nano,
 )
 from gateway.cli.period import now, parse_since
 from gateway.cli.reprice import PricedRow
 from gateway.cli.reprice import reprice as reprice_rows
 from gateway.cli.session import all_projects, connect
-from gateway.cli.views import CostsBucket, CostsResult, Key, NeuronDay, UsageBucket, UsageResult
+from gateway.cli.views import Key, NeuronDay, UsageBucket, UsageResult
 
 
 class Dimension(StrEnum):
@@ -40,6 +39,24 @@ class Dimension(StrEnum):
     KEY = "key"
     MODEL = "model"
     DAY = "day"
+    TAG = "tag"
+
+
+@dataclass(slots=True, frozen=True)
+class By:
+    """What a line stands for: a dimension, and of a tag its name."""
+
+    dimension: Dimension
+    tag: str = ""
+
+
+def _parse_by(given: "str | By") -> By:
+    if isinstance(given, By):
+        return given
+    word, _, tag = given.partition(":")
+    if word not in _HEADINGS or (word == Dimension.TAG) != bool(tag):
+        raise typer.BadParameter(f"'{given}' is not one of {_CHOICES}.")
+    return By(Dimension(word), tag)
 
 
 @dataclass(slots=True)
@@ -49,20 +66,18 @@ class Line:
     requests: int = 0
     input_tokens: int = 0
     output_tokens: int = 0
-    dollars: Decimal = Decimal(0)
+    cost_nano: int = 0
+    gone: int = 0
     neurons: Decimal = Decimal(0)
     neuron_nano: int = 0  # what these neurons cost without any free ones
-
-    @property
-    def neuron_dollars(self) -> Decimal:
-        return Decimal(self.neuron_nano) / NANO_PER_DOLLAR
 
     def add(self, other: "Line") -> None:
         """Count another one in."""
         self.requests += other.requests
         self.input_tokens += other.input_tokens
         self.output_tokens += other.output_tokens
-        self.dollars += other.dollars
+        self.cost_nano += other.cost_nano
+        self.gone += other.gone
         self.neurons += other.neurons
         self.neuron_nano += other.neuron_nano
 
@@ -70,37 +85,46 @@ class Line:
 Label = tuple[str, ...]
 Lines = dict[Label, Line]
 
-# By dimension: what the usage and the costs report are asked to group by, and what tells a line from the others.
-_GROUPS: dict[Dimension, tuple[list[str], list[str]]] = {
-    Dimension.DAY: ([], []),
-    Dimension.PROJECT: (["project_id"], ["project_id"]),
-    Dimension.KEY: (["project_id", "api_key_id"], ["project_id", "api_key_id"]),
-    Dimension.MODEL: (["model"], ["line_item"]),
+# By dimension: what the report is asked to group by, and what tells a line from the others.
+_GROUPS: dict[Dimension, list[str]] = {
+    Dimension.DAY: [],
+    Dimension.PROJECT: ["project_id"],
+    Dimension.KEY: ["project_id", "api_key_id"],
+    Dimension.MODEL: ["model"],
+    Dimension.TAG: [],
 }
 _LABELS: dict[Dimension, tuple[str, ...]] = {
     Dimension.DAY: ("day",),
     Dimension.PROJECT: ("project",),
     Dimension.KEY: ("project", "key"),
     Dimension.MODEL: ("model",),
+    Dimension.TAG: ("tag",),
 }
 _HEADINGS: dict[Dimension, tuple[str, ...]] = {
     Dimension.DAY: ("day",),
     Dimension.PROJECT: ("project_id", "project"),
     Dimension.KEY: ("project", "api_key_id", "key"),
     Dimension.MODEL: ("model",),
+    Dimension.TAG: ("tag",),
 }
-_ROW_LABELS: dict[Dimension, Callable[[PricedRow], str]] = {
-    Dimension.DAY: lambda row: show_day(row.created),
-    Dimension.PROJECT: lambda row: row.project_id,
-    Dimension.KEY: lambda row: row.api_key_id,
-    Dimension.MODEL: lambda row: row.model,
+_CHOICES = "day, project, key, model, tag:NAME"
+_ROW_LABELS: dict[Dimension, Callable[[PricedRow, str], str]] = {
+    Dimension.DAY: lambda row, _: show_day(row.created),
+    Dimension.PROJECT: lambda row, _: row.project_id,
+    Dimension.KEY: lambda row, _: row.api_key_id,
+    Dimension.MODEL: lambda row, _: row.model,
+    Dimension.TAG: lambda row, tag: row.tags.get(tag, ""),
 }
-_AMOUNTS = ("requests", "input_tokens", "output_tokens", "cost_usd", "neurons", "neurons_usd", "difference_usd")
+_AMOUNTS = (
+    "requests", "gone", "input_tokens", "output_tokens", "cost_usd", "neurons", "neurons_usd", "difference_usd",
+)  # fmt: skip
 
 
 def report_usage(
     context: typer.Context,
-    by: Annotated[Dimension, typer.Option(help="What a line stands for.")] = Dimension.DAY,
+    by: Annotated[By, typer.Option(parser=_parse_by, metavar="BY", help=f"What a line stands for: {_CHOICES}.")] = By(
+        Dimension.DAY
+    ),
     since: Annotated[str, typer.Option(help="7d, 2w, or a day as 2026-11-01; whole days, UTC.")] = "7d",
     form: Annotated[Format, typer.Option("--format", help="How to print it.")] = Format.TABLE,
     as_json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,
@@ -110,12 +134,13 @@ def report_usage(
     start = parse_since(since)
     with connect(context) as connection:
         if reprice is not None:
-            reprice_rows(connection, start, reprice, _ROW_LABELS[by], Format.JSON if as_json else form)
+            label = _ROW_LABELS[by.dimension]
+            shown = Format.JSON if as_json else form
+            reprice_rows(connection, start, reprice, lambda row: label(row, by.tag), shown)
             return
-        lines = _read_lines(connection, by, start)
-        named = _name_lines(connection, by, lines)
+        named = _name_lines(connection, by.dimension, _read_lines(connection, by, start))
         today = _read_today(connection)
-    _print_lines(by, named, Format.JSON if as_json else form)
+    _print_lines(by.dimension, named, Format.JSON if as_json else form)
     if today is not None:
         print_note(
             f"Today (UTC): {today.neurons:.0f} neurons of {today.free_neurons} free ones, "
@@ -127,21 +152,16 @@ def _read_today(connection: Connection) -> NeuronDay | None:
     return next(iter(decode_all(connection.items("/organization/neurons", {"start_time": now()}), NeuronDay)), None)
 
 
-def _read_lines(connection: Connection, by: Dimension, start: int) -> Lines:
-    usage_groups, costs_groups = _GROUPS[by]
-    usage = connection.items(
-        "/organization/usage/completions", {"start_time": start, "limit": 31, "group_by[]": usage_groups}
-    )
-    costs = connection.items("/organization/costs", {"start_time": start, "limit": 180, "group_by[]": costs_groups})
+def _read_lines(connection: Connection, by: By, start: int) -> Lines:
+    asked: dict[str, str | int | list[str]] = {"start_time": start, "limit": 31, "group_by[]": _GROUPS[by.dimension]}
+    if by.tag:
+        asked["tag"] = by.tag
     lines: Lines = {}
-    for used in decode_all(usage, UsageBucket):
-        if by is Dimension.DAY:
+    for used in decode_all(connection.items("/organization/usage/completions", asked), UsageBucket):
+        if by.dimension is Dimension.DAY:
             lines.setdefault((show_day(used.start_time),), Line())  # a day without requests is a line, too
         for result in used.results:
-            _add(lines, _usage_label(by, used.start_time, result), _usage_line(result))
-    for spent in decode_all(costs, CostsBucket):
-        for cost in spent.results:
-            _add(lines, _costs_label(by, spent.start_time, cost), Line(dollars=cost.amount.value))
+            _add(lines, _usage_label(by.dimension, used.start_time, result), _usage_line(result))
     return lines
 
 
@@ -154,25 +174,28 @@ def _usage_line(result: UsageResult) -> Line:
         result.num_model_requests,
         result.input_tokens,
         result.output_tokens,
+        cost_nano=result.cost_nano,
+        gone=result.num_client_gone,
         neurons=result.neurons,
         neuron_nano=result.neuron_cost_nano,
     )
 
 
 def _usage_label(by: Dimension, day: int, result: UsageResult) -> Label:
-    parts = {"day": show_day(day), "project": result.project_id, "key": result.api_key_id, "model": result.model}
-    return tuple(parts[name] or "" for name in _LABELS[by])
-
-
-def _costs_label(by: Dimension, day: int, result: CostsResult) -> Label:
-    parts = {"day": show_day(day), "project": result.project_id, "key": result.api_key_id, "model": result.line_item}
+    parts = {
+        "day": show_day(day),
+        "project": result.project_id,
+        "key": result.api_key_id,
+        "model": result.model,
+        "tag": result.tag,
+    }
     return tuple(parts[name] or "" for name in _LABELS[by])
 
 
 def _name_lines(connection: Connection, by: Dimension, lines: Lines) -> Lines:
     """The lines in order, with names beside or instead of ids."""
     ordered = dict(sorted(lines.items()))
-    if by in (Dimension.DAY, Dimension.MODEL):
+    if by in (Dimension.DAY, Dimension.MODEL, Dimension.TAG):
         return ordered
     projects = {project.id: project.name for project in all_projects(connection)}
     if by is Dimension.PROJECT:
@@ -190,7 +213,8 @@ def _keys_of(connection: Connection, project_id: str) -> list[Key]:
 
 
 def _print_lines(by: Dimension, lines: Lines, form: Format) -> None:
-    headings = (*_HEADINGS[by], *_AMOUNTS)
+    labels = _HEADINGS[by]
+    headings = (*labels, *_AMOUNTS)
     if form is Format.JSON:
         print_json([dict(zip(headings, (*label, *_values(line)), strict=True)) for label, line in lines.items()])
         return
@@ -199,8 +223,7 @@ def _print_lines(by: Dimension, lines: Lines, form: Format) -> None:
         print_csv([Column(heading) for heading in headings], rows)
         return
     columns = [Column(each.replace("_", " ").upper(), is_number=each in _AMOUNTS) for each in headings]
-    blanks = [""] * (len(_HEADINGS[by]) - 1)
-    print_table(columns, rows, ("TOTAL", *blanks, *_cells(_total(lines.values()))))
+    print_table(columns, rows, ("TOTAL", *[""] * (len(labels) - 1), *_cells(_total(lines.values()))))
 
 
 def _total(lines: Iterable[Line]) -> Line:
@@ -210,13 +233,18 @@ def _total(lines: Iterable[Line]) -> Line:
     return total
 
 
+def _money(line: Line) -> tuple[int, int, int]:
+    """Nano-dollars: by the price book, by the neurons, and what the first has more."""
+    return line.cost_nano, line.neuron_nano, line.cost_nano - line.neuron_nano
+
+
 def _values(line: Line) -> tuple[int | msgspec.Raw, ...]:
-    amounts = (line.dollars, line.neurons, line.neuron_dollars, line.dollars - line.neuron_dollars)
-    exact = (msgspec.Raw(f"{amount:f}".encode()) for amount in amounts)  # without passing through a binary fraction
-    return line.requests, line.input_tokens, line.output_tokens, *exact
+    cost, neurons, difference = (Decimal(nano) / NANO_PER_DOLLAR for nano in _money(line))
+    exact = (msgspec.Raw(f"{amount:f}".encode()) for amount in (cost, line.neurons, neurons, difference))
+    return line.requests, line.gone, line.input_tokens, line.output_tokens, *exact  # never through a binary fraction
 
 
 def _cells(line: Line) -> tuple[str, ...]:
-    counts = (str(line.requests), str(line.input_tokens), str(line.output_tokens))
-    billed, difference = line.neuron_dollars, line.dollars - line.neuron_dollars
-    return *counts, show_dollars(line.dollars), f"{line.neurons:.2f}", show_dollars(billed), show_dollars(difference)
+    counts = (line.requests, line.gone, line.input_tokens, line.output_tokens)
+    cost, neurons, difference = map(show_nano, _money(line))
+    return *map(str, counts), cost, f"{line.neurons:.2f}", neurons, difference

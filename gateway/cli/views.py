@@ -125,26 +125,14 @@ class UsageResult(msgspec.Struct):
     input_tokens: int
     output_tokens: int
     num_model_requests: int
+    cost_nano: int
     neurons: Decimal
     neuron_cost_nano: int
+    num_client_gone: int
+    tag: str | None = None
     project_id: str | None = None
     api_key_id: str | None = None
     model: str | None = None
-
-
-class Amount(msgspec.Struct):
-    """Dollars."""
-
-    value: Decimal
-
-
-class CostsResult(msgspec.Struct):
-    """Money of one group."""
-
-    amount: Amount
-    project_id: str | None = None
-    api_key_id: str | None = None
-    line_item: str | None = None
 
 
 class UsageBucket(msgspec.Struct):
@@ -152,13 +140,6 @@ class UsageBucket(msgspec.Struct):
 
     start_time: int
     results: list[UsageResult]
-
-
-class CostsBucket(msgspec.Struct):
-    """Money of a day."""
-
-    start_time: int
-    results: list[CostsResult]
 
 
 class Channel(msgspec.Struct):

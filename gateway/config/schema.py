@@ -213,6 +213,13 @@ LEDGER: Final = Section(
             "Most rows in the store; what is more is exported and trimmed, oldest first.",
             str(_LEDGER.max_rows),
         ),
+        Key(
+            "rollup_tags",
+            ListOf(text("a tag's name, at most 64 characters without =", r"[^=\x00-\x1f]{1,64}")),
+            "Tags by whose values usage is summed up as well, per hour, project and model. 10,000 sums a day at most; "
+            "values beyond that count as `(other)`.",
+            "none",
+        ),
     )
 )
 

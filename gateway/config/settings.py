@@ -65,10 +65,11 @@ class StoreSettings:
 
 @dataclass(slots=True, frozen=True)
 class LedgerSettings:
-    """How long rows stay in the store; past either bound they are exported and trimmed."""
+    """How long rows stay in the store; past either bound they are exported and trimmed. Sums stay."""
 
     retention_days: int = 90
     max_rows: int = 1_000_000
+    rollup_tags: tuple[str, ...] = ()
 
 
 @dataclass(slots=True, frozen=True)

@@ -59,6 +59,11 @@ class Model:
     successor: str | None = None
     upstream: str = "workers_ai"
 
+    @property
+    def neuron_rates(self) -> tuple[int, int]:
+        """Neurons per million input and output tokens; zeros where they are not known."""
+        return self.neurons_in_per_mtok or 0, self.neurons_out_per_mtok or 0
+
     def price_at(self, moment: float) -> Price:
         """The price in force at `moment` (unix seconds): the latest that has started, else the earliest."""
         started = [price for price in self.prices if price.start <= moment]

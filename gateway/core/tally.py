@@ -117,7 +117,7 @@ class Circumstances:
     price_source: str
     stream: bool
     upstream: str
-    tags: tuple[tuple[str, str], ...]
+    tags: dict[str, str]
 
 
 @dataclass(slots=True, frozen=True)
@@ -157,6 +157,6 @@ def receipt(circumstances: Circumstances, tally: Tally, outcome: Outcome) -> Rec
         ttft_ms=outcome.ttft_ms,
         upstream=circumstances.upstream,
         attempts=tally.attempts,
-        tags=dict(circumstances.tags),
+        tags=circumstances.tags,
         neurons_source=tally.neurons_source,
     )

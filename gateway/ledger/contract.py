@@ -1,6 +1,6 @@
 """What dispatch says to the ledger and hears from it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from gateway.core.catalog import Price
@@ -33,6 +33,9 @@ class HoldRequest:
     upstream: str = ""
     reason: str = ""
     spent_nano: int = 0  # already owed by earlier attempts of this request; claimed on top
+    spent_neurons_nano: int = 0  # likewise
+    neuron_rates: tuple[int, int] = (0, 0)  # per million input and output tokens; zeros where they are not known
+    tags: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(slots=True, frozen=True)

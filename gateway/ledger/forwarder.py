@@ -136,7 +136,7 @@ class Forwarder:
         if isinstance(entry, Release):
             keys = self._places.settle(entry.project_id, entry.api_key_id, entry.created_ms)
             facts: tuple[Argument, ...] = (entry.id, "0", entry.created_ms, "", 0, 0, 0, 0, 0, 0)
-            return self._store.step("settle", keys, (*head, *facts, self._booked(entry.created_ms)))
+            return self._store.step("settle", keys, (*head, *facts, self._booked(entry.created_ms), "", 0))
         row = entry.receipt
         keys = self._places.settle(row.project_id, row.api_key_id, row.created_ms)
         facts = (
@@ -151,7 +151,8 @@ class Forwarder:
             row.neurons_nano or 0,
             1 if row.end_reason == "failed" else 0,
         )
-        return self._store.step("settle", keys, (*head, *facts, self._booked(row.created_ms)))
+        rest = (self._booked(row.created_ms), self._places.rolled_up(row.tags), int(row.end_reason == "client_gone"))
+        return self._store.step("settle", keys, (*head, *facts, *rest))
 
     def _booked(self, created_ms: int) -> bytes:
         """The used fields of a time; the last ones asked for are nearly always the next."""

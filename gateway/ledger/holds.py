@@ -48,6 +48,7 @@ class Carry(msgspec.Struct, frozen=True, array_like=True):
     price_source: str
     upstream: str
     stream: bool
+    tags: dict[str, str] = {}
 
 
 @dataclass(slots=True, frozen=True)
@@ -177,6 +178,9 @@ class Holds:
             _encode_carry(_carry(request)),
             standing.meters.rates,
             request.spent_nano,
+            request.spent_neurons_nano,
+            *request.neuron_rates,
+            self._places.rolled_up(request.tags),
         ]
 
 
@@ -228,4 +232,5 @@ def _carry(request: HoldRequest) -> Carry:
         request.price.source,
         request.upstream,
         request.stream,
+        request.tags,
     )

@@ -94,11 +94,11 @@ class Leases:
 
 def expired_row(fact: list[Reply]) -> Receipt:
     """The row of a hold whose worker died: all it held, labelled as an estimate."""
-    name, created_ms, choices, prompt, granted, money, _, carry_blob = fact
-    carry = _decode_carry(carry_blob)
+    carry = _decode_carry(fact[7])
+    held = _held_attempt(carry, fact)
     return Receipt(
-        id=name.decode().removesuffix("!"),
-        created_ms=created_ms,
+        id=fact[0].decode().removesuffix("!"),
+        created_ms=fact[1],
         organization_id=carry.organization_id,
         project_id=carry.project_id,
         api_key_id=carry.api_key_id,
@@ -107,11 +107,11 @@ def expired_row(fact: list[Reply]) -> Receipt:
         route=carry.route,
         reason=carry.reason,
         model=carry.model,
-        prompt_tokens=choices * prompt,
-        completion_tokens=choices * granted,
+        prompt_tokens=held.prompt_tokens,
+        completion_tokens=held.completion_tokens,
         cached_tokens=0,
-        cost_nano=int(money),
-        neurons_nano=None,
+        cost_nano=held.cost_nano,
+        neurons_nano=held.neurons_nano,
         usage_source="estimated",
         price_source=carry.price_source,
         end_reason="expired",
@@ -120,17 +120,25 @@ def expired_row(fact: list[Reply]) -> Receipt:
         latency_ms=0,
         ttft_ms=None,
         upstream=carry.upstream,
-        attempts=[
-            Attempt(
-                carry.model,
-                "expired",
-                choices * prompt,
-                choices * granted,
-                cost_nano=int(money),
-                price_id=carry.price_id,
-                usage_source="estimated",
-            )
-        ],
+        attempts=[held],
+        tags=carry.tags,
+        neurons_source="computed",
+    )
+
+
+def _held_attempt(carry: Carry, fact: list[Reply]) -> Attempt:
+    """What was held, as if one attempt had used it all."""
+    _, _, choices, prompt, granted, money, _, _, neurons = fact
+    return Attempt(
+        carry.model,
+        "expired",
+        choices * prompt,
+        choices * granted,
+        neurons_nano=int(neurons) or None,  # none at all: rates that are not known
+        neurons_source="computed",
+        cost_nano=int(money),
+        price_id=carry.price_id,
+        usage_source="estimated",
     )
 
 
@@ -138,6 +146,7 @@ def released_row(fact: list[Reply]) -> Receipt:
     """The row of a hold that expired and was given back later: the request stays, as failed and free."""
     row = expired_row(fact)
     row.prompt_tokens = row.completion_tokens = row.cost_nano = 0
+    row.neurons_nano, row.neurons_source = None, "reported"
     row.end_reason = "failed"
     row.attempts = []
     return row

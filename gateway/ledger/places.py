@@ -1,21 +1,29 @@
 """Which store keys each ledger step touches, in the order its first lines declare. Names only; reads nothing."""
 
+from collections.abc import Mapping
+
+import msgspec
+
 from gateway.core.limits import spent_scopes
 from gateway.core.records import Identity
 from gateway.store.layout import Layout
 
 HOUR_MS = 3_600_000
 DAY_MS = 86_400_000
+LONGEST_VALUE = 100  # characters of a tag's value in a roll-up
 _REMEMBERED = 8192
 
 Keys = tuple[str, ...]
+
+_pack = msgspec.msgpack.Encoder().encode
 
 
 class Places:
     """Key lists per step. What is asked for again and again is remembered: names cost more than the packing."""
 
-    def __init__(self, layout: Layout) -> None:
+    def __init__(self, layout: Layout, rollup_tags: tuple[str, ...] = ()) -> None:
         self.layout = layout
+        self._rollup_tags = rollup_tags
         self.applied = layout.shared("applied")
         self.leases = layout.shared("leases")
         self.rowless = layout.shared("rowless")
@@ -68,8 +76,15 @@ class Places:
         """For due.lua."""
         return (self._holds, self.leases, self._tombstones, self._expired, self._expired_at, self.rowless)
 
+    def rolled_up(self, tags: Mapping[str, str]) -> bytes:
+        """The tags a step rolls up by, as it takes them: those that are declared; empty where there are none."""
+        if not tags:
+            return b""
+        found = [f"{name}={tags[name][:LONGEST_VALUE]}" for name in self._rollup_tags if name in tags]
+        return _pack(found) if found else b""
+
     def _books(self, project_id: str, api_key_id: str, created_ms: int) -> Keys:
-        """Three counter hashes and three roll-ups."""
+        """Three counter hashes and four roll-ups."""
         layout = self.layout
         hour = created_ms // HOUR_MS * HOUR_MS // 1000
         day = created_ms // DAY_MS * DAY_MS // 1000
@@ -78,6 +93,7 @@ class Places:
             layout.shared("use", "h", hour),
             layout.shared("use", "d", day),
             layout.shared("use", "p", day),
+            layout.shared("use", "t", day),
         )
 
 

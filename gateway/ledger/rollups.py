@@ -1,10 +1,11 @@
 """Reading usage per hour or day from the roll-ups, per minute from rows. Never writes.
 
-Three roll-ups hold the same sums cut three ways (see store/layout.py); a question reads the smallest that can answer
-it: what needs no key reads the one by project, whose size does not grow with the number of keys.
+Four roll-ups hold the same sums cut three ways (see store/layout.py); a question reads the smallest that can answer
+it: what needs no key reads the one by project, whose size does not grow with the number of keys. That by tag is
+asked for by the tag's name; it knows only the tags the configuration declares, from when it declared them.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Literal
@@ -18,9 +19,10 @@ Width = Literal["1m", "1h", "1d"]
 Dimension = Literal["project", "key", "model"]
 
 SECONDS: dict[Width, int] = {"1m": 60, "1h": 3600, "1d": 86400}
+SUMS = 8  # in a roll-up's field
 SCAN_COUNT = 1000  # fields per HSCAN step: about a millisecond of the store's time
 
-Group = tuple[str | None, str | None, str | None]  # project, key, model; None where not grouped by it
+Group = tuple[str | None, str | None, str | None, str | None]  # project, key, model, tag; None where not grouped by it
 
 
 @dataclass(slots=True)
@@ -30,6 +32,7 @@ class Usage:
     project_id: str | None
     api_key_id: str | None
     model: str | None
+    tag: str | None = None  # the value of the tag that was asked for
     requests: int = 0
     prompt_tokens: int = 0
     completion_tokens: int = 0
@@ -37,9 +40,10 @@ class Usage:
     cost_nano: int = 0
     neurons_nano: int = 0
     failed: int = 0
+    client_gone: int = 0
 
     def add(self, sums: Sequence[int]) -> None:
-        """Add the seven sums of a roll-up field, in its order."""
+        """Add the eight sums of a roll-up field, in its order."""
         self.requests += sums[0]
         self.prompt_tokens += sums[1]
         self.completion_tokens += sums[2]
@@ -47,6 +51,7 @@ class Usage:
         self.cost_nano += sums[4]
         self.neurons_nano += sums[5]
         self.failed += sums[6]
+        self.client_gone += sums[7]
 
 
 @dataclass(slots=True)
@@ -69,6 +74,7 @@ class UsageQuery:
     project_ids: tuple[str, ...] = ()
     api_key_ids: tuple[str, ...] = ()
     models: tuple[str, ...] = ()
+    tag: str | None = None  # split by its values; keys are not known then
 
     @property
     def needs_keys(self) -> bool:
@@ -81,7 +87,7 @@ class UsageQuery:
         count = max(1, -(-(self.end - first) // step))
         return [first + number * step for number in range(count + 1)]
 
-    def group(self, project: str, key: str | None, model: str) -> Group | None:
+    def group(self, project: str, key: str | None, model: str, tag: str | None = None) -> Group | None:
         """The group a roll-up field belongs to, None where a filter leaves it out."""
         wanted = (
             (not self.project_ids or project in self.project_ids)
@@ -94,6 +100,7 @@ class UsageQuery:
             project if "project" in self.group_by else None,
             key if "key" in self.group_by else None,
             model if "model" in self.group_by else None,
+            tag,
         )
 
 
@@ -118,7 +125,9 @@ class _Sums:
 async def read_usage(store: Store, layout: Layout, query: UsageQuery) -> list[Bucket]:
     """All buckets of a query, oldest first, empty ones included."""
     bounds = query.bounds()
-    if query.width == "1m":
+    if query.tag is not None:
+        sums = await _by_tag(store, layout, query, bounds)
+    elif query.width == "1m":
         sums = await _minutes(store, layout, query, bounds)
     elif query.needs_keys:
         sums = await _by_key(store, layout, query, bounds)
@@ -138,17 +147,37 @@ async def _by_key(store: Store, layout: Layout, query: UsageQuery, bounds: list[
     return found
 
 
+async def _by_tag(store: Store, layout: Layout, query: UsageQuery, bounds: list[int]) -> list[_Sums]:
+    def parse(name: str) -> tuple[str, Group | None]:
+        hour, project, model, label = name.split("|", 3)
+        tag, _, value = label.partition("=")
+        return hour, query.group(project, None, model, value) if tag == query.tag else None
+
+    return await _by_hour(store, layout, "t", bounds, parse)
+
+
 async def _by_project(store: Store, layout: Layout, query: UsageQuery, bounds: list[int]) -> list[_Sums]:
-    step = SECONDS[query.width]
+    def parse(name: str) -> tuple[str, Group | None]:
+        hour, project, model = name.split("|", 2)
+        return hour, query.group(project, None, model)
+
+    return await _by_hour(store, layout, "p", bounds, parse)
+
+
+async def _by_hour(
+    store: Store, layout: Layout, letter: str, bounds: list[int], parse: Callable[[str], tuple[str, Group | None]]
+) -> list[_Sums]:
+    """Sums of roll-ups whose fields begin with their hour; `parse` takes a field apart."""
+    step = bounds[1] - bounds[0]
     days = range(bounds[0] - bounds[0] % 86400, bounds[-1], 86400)
-    tables = await _read_hashes(store, [layout.shared("use", "p", day) for day in days])
+    tables = await _read_hashes(store, [layout.shared("use", letter, day) for day in days])
     found = [_Sums() for _ in bounds[:-1]]
     for table in tables:
         for name, value in table.items():
-            hour, project, model = name.decode().split("|", 2)
+            hour, group = parse(name.decode())
             number = (int(hour) - bounds[0]) // step
             if 0 <= number < len(found):
-                found[number].add(query.group(project, None, model), _parse(value))
+                found[number].add(group, _parse(value))
     return found
 
 
@@ -161,8 +190,8 @@ async def _minutes(store: Store, layout: Layout, query: UsageQuery, bounds: list
     return found
 
 
-def row_sums(row: Receipt) -> tuple[int, int, int, int, int, int, int]:
-    """What a row adds to a roll-up field: requests, prompt, completion, cached, cost, neurons, failed."""
+def row_sums(row: Receipt) -> tuple[int, int, int, int, int, int, int, int]:
+    """What a row adds to a roll-up field: requests, prompt, completion, cached, cost, neurons, failed, client gone."""
     return (
         1,
         row.prompt_tokens,
@@ -171,6 +200,7 @@ def row_sums(row: Receipt) -> tuple[int, int, int, int, int, int, int]:
         row.cost_nano,
         row.neurons_nano or 0,
         int(row.end_reason == "failed"),
+        int(row.end_reason == "client_gone"),
     )
 
 
@@ -192,7 +222,8 @@ async def _read_hashes(store: Store, names: Sequence[str]) -> list[dict[bytes, b
 
 
 def _parse(value: bytes) -> list[int]:
-    return [int(part) for part in value.split()]
+    found = [int(part) for part in value.split()]
+    return found if len(found) == SUMS else [*found, 0]  # written before the last sum was counted
 
 
 def total(usages: Iterable[Usage]) -> Usage:
@@ -208,6 +239,7 @@ def total(usages: Iterable[Usage]) -> Usage:
                 usage.cost_nano,
                 usage.neurons_nano,
                 usage.failed,
+                usage.client_gone,
             )
         )
     return found

@@ -9,6 +9,7 @@ import contextlib
 import logging
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -37,6 +38,14 @@ Fsync = Literal["never", "interval", "always"]
 _log = logging.getLogger(__name__)
 
 
+@dataclass(slots=True, frozen=True)
+class LedgerOptions:
+    """When receipts reach the disk itself, and the tags whose values are summed up."""
+
+    fsync: Fsync = "never"
+    rollup_tags: tuple[str, ...] = ()
+
+
 class StoreLedger:
     """Implements `ledger.contract.Ledger`. `clock` is unix seconds; `store_now` (ms) replaces the store's, in tests."""
 
@@ -46,16 +55,16 @@ class StoreLedger:
         layout: Layout,
         spool_root: Path,
         *,
-        fsync: Fsync = "never",
+        options: LedgerOptions = LedgerOptions(),
         clock: Callable[[], float] = time.time,
         store_now: Callable[[], int] | None = None,
     ) -> None:
         self.live: dict[str, LiveHold] = {}
         self._store = store
-        self._fsync = fsync
+        self._fsync = options.fsync
         self._clock = clock
         self._root = spool_root
-        self._places = Places(layout)
+        self._places = Places(layout, options.rollup_tags)
         self._store_clock = StoreClock(store_now)
         self._holds = Holds(store, self._places, self._store_clock)
         self._absence = Absence(store, self._places, self._store_clock, self._holds)

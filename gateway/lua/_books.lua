@@ -1,14 +1,16 @@
 -- Shared by the steps that move money; put in front of them when they are loaded.
--- A hold record is msgpack: {created ms, {money, tokens, requests, concurrent requests}, choices, prompt tokens per
--- choice, granted tokens per choice, meters, roll-up name project|key|model, carry}, and where there are rolling meters:
--- {…, rates, ms at which it was last stated}. `meters`, `rates` and `booking` are what core/limits.py packed: {from,
+-- A hold record is msgpack: {created ms, {money, tokens, requests, concurrent requests, nano-neurons}, choices, prompt
+-- tokens per choice, granted tokens per choice, meters, roll-up name project|key|model, carry, rates ('' where nothing
+-- rolls), ms at which it was last stated, tags ('' where there are none)}. `tags` is msgpack {name=value, …} of the tags
+-- that are rolled up. `meters`, `rates` and `booking` are what core/limits.py packed: {from,
 -- until, then scope, kind, held field, used field, limit of each limited meter}; {scope, kind, field, limit, slot ms of
 -- each rolling meter}; {{used fields}, {their kinds}}.
--- Amounts are integers in doubles, exact below 2^53; always written with %.0f.
+-- Amounts are integers in doubles, exact below 2^53; always written with %.0f. Sums of neurons may be larger.
 
-local CREATED, AMOUNTS, CHOICES, PROMPT, GRANTED, METERS, NAME, CARRY, RATES, STATED = 1, 2, 3, 4, 5, 6, 7, 8, 9, 10
+local CREATED, AMOUNTS, CHOICES, PROMPT, GRANTED, METERS, NAME, CARRY, RATES, STATED, TAGS = 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11
 local SLOTS = 60
-local NOTHING = {0, 0, 0}
+local MOST_TAG_FIELDS = 10000 -- of a day; beyond them a value is counted as (other)
+local NOTHING = {0, 0, 0, 0, 0}
 
 local function whole(number)
   return string.format('%.0f', number)
@@ -34,7 +36,7 @@ end
 -- Adds `used` and `held`, by kind, to what a record's rolling meters count in the slot in which it was last stated. A
 -- slot that no window contains any more is left alone; old slots go.
 local function recount(keys, record, used, held, now)
-  if not record[RATES] then return end
+  if not record[RATES] or record[RATES] == '' then return end
   local rates = cmsgpack.unpack(record[RATES])
   for i = 1, #rates, 5 do
     local key, kind, field, slot_ms = keys[rates[i]], rates[i + 1], rates[i + 2], rates[i + 4]
@@ -58,7 +60,7 @@ local function recount(keys, record, used, held, now)
 end
 
 local function negated(amounts)
-  return {-amounts[1], -amounts[2], -amounts[3]}
+  return {-amounts[1], -amounts[2], -amounts[3], 0, -(amounts[5] or 0)}
 end
 
 -- Gives back what a record holds.
@@ -82,25 +84,47 @@ local function book(keys, booking, amounts)
   end
 end
 
--- Adds {requests, prompt, completion, cached, cost, neurons, failed} to a request's field in the three roll-ups.
--- keys: hour, day, day by hour; name: project|key|model.
-local function roll_up(keys, created, name, sums)
-  local hour = math.floor(created / 3600000) * 3600
+-- Decimal text plus an amount, exact also beyond 2^53: a busy day's nano-neurons are more than that.
+local function added(text, amount)
+  local head, tail = string.match(text, '^(%d+)(%d%d%d%d%d%d%d%d%d)$')
+  if not head or #head < 6 then return whole(text + amount) end
+  local low = tail + amount
+  local carry = math.floor(low / 1000000000)
+  return string.format('%.0f%09.0f', head + carry, low - carry * 1000000000)
+end
+
+-- Adds {requests, prompt, completion, cached, cost, neurons, failed, client gone} to one field of a roll-up.
+local function add_sums(key, field, sums)
+  local r, p, c, k, m, n, f, g = 0, 0, 0, 0, 0, '0', 0, 0
+  local old = redis.call('HGET', key, field)
+  if old then -- written before the last sum was counted, it has seven
+    r, p, c, k, m, n, f, g = string.match(old, '^(%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+) ?(%S*)$')
+    if g == '' then g = 0 end
+  end
+  redis.call('HSET', key, field, string.format('%.0f %.0f %.0f %.0f %.0f %s %.0f %.0f', r + sums[1], p + sums[2],
+    c + sums[3], k + sums[4], m + sums[5], added(n, sums[6]), f + sums[7], g + sums[8]))
+end
+
+-- Adds a request's sums to its fields of the roll-ups. keys: hour, day, day by hour, day by hour and tag; name:
+-- project|key|model; tags: as in a record.
+local function roll_up(keys, created, name, sums, tags)
   local project, model = string.match(name, '^([^|]*)|[^|]*|(.*)$')
-  local fields = {name, name, whole(hour) .. '|' .. project .. '|' .. model}
-  for i = 1, 3 do
-    local old = redis.call('HGET', keys[i], fields[i])
-    local new = sums
-    if old then
-      local r, p, c, k, m, n, f = string.match(old, '^(%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+)$')
-      new = {r + sums[1], p + sums[2], c + sums[3], k + sums[4], m + sums[5], n + sums[6], f + sums[7]}
+  local by_hour = whole(math.floor(created / 3600000) * 3600) .. '|' .. project .. '|' .. model
+  add_sums(keys[1], name, sums)
+  add_sums(keys[2], name, sums)
+  add_sums(keys[3], by_hour, sums)
+  if not tags or tags == '' then return end
+  for _, tag in ipairs(cmsgpack.unpack(tags)) do
+    local field = by_hour .. '|' .. tag
+    if redis.call('HEXISTS', keys[4], field) == 0 and redis.call('HLEN', keys[4]) >= MOST_TAG_FIELDS then
+      field = by_hour .. '|' .. string.match(tag, '^[^=]*=') .. '(other)'
     end
-    redis.call('HSET', keys[i], fields[i], string.format('%.0f %.0f %.0f %.0f %.0f %.0f %.0f', unpack(new)))
+    add_sums(keys[4], field, sums)
   end
 end
 
 -- What the row of an expired hold says: everything it held.
 local function estimate(record)
-  local choices = record[CHOICES]
-  return {1, choices * record[PROMPT], choices * record[GRANTED], 0, record[AMOUNTS][1], 0, 0}
+  local choices, amounts = record[CHOICES], record[AMOUNTS]
+  return {1, choices * record[PROMPT], choices * record[GRANTED], 0, amounts[1], amounts[5] or 0, 0, 0}
 end

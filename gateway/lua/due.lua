@@ -2,14 +2,15 @@
 -- matter. Moves no money.
 -- KEYS: 1 holds · 2 leases · 3 tombstones · 4 expired · 5 expired_at · 6 rowless.
 -- ARGV: 1 now, ms ("" = the store's clock) · 2 portion · 3 ms for which expired holds wait for a late receipt.
--- Answers: now · due holds · rowless entries, each {id, created, choices, prompt, granted, money, name, carry}.
+-- Answers: now · due holds · rowless entries, each {id, created, choices, prompt, granted, money, name, carry,
+-- nano-neurons}.
 local TOMBSTONE_MS = 60000
 local now, portion = now_ms(ARGV[1]), tonumber(ARGV[2])
 
 local function facts(id, packed)
   local record = cmsgpack.unpack(packed)
   return {id, record[CREATED], record[CHOICES], record[PROMPT], record[GRANTED], whole(record[AMOUNTS][1]),
-    record[NAME], record[CARRY]}
+    record[NAME], record[CARRY], whole(record[AMOUNTS][5] or 0)}
 end
 
 local due = {}

@@ -8,7 +8,8 @@
 --   tokens · 12 output tokens wanted, 13 at least, both per choice · 14, 15 nano-dollars per million input, output
 --   tokens · 16 meters (core/limits.py) · 17 roll-up name project|key|model · 18 carry: opaque, for an expired row ·
 --   19 rates: the rolling meters (core/limits.py), "" where there are none.
---   20 nano-dollars earlier attempts of this request have cost: claimed on top.
+--   20 nano-dollars, 21 nano-neurons earlier attempts of this request have cost: claimed on top · 22, 23 neurons per
+--   million input, output tokens · 24 tags (see _books.lua).
 -- Answers: HELD now created granted standings · LATE now · WINDOW now created (meters are of another window) · STALE now
 --   and the data of organisation, project, key (nil = gone) · REVOKED now · OVER now (settled or expired: may not be
 --   taken again) · REFUSED now meter used held needed wait standings.
@@ -52,10 +53,12 @@ local price_in, price_out = tonumber(ARGV[14]), tonumber(ARGV[15])
 local in_nano, in_rest = math.floor(price_in / 1000000), price_in % 1000000
 local out_nano, out_rest = math.floor(price_out / 1000000), price_out % 1000000
 
-local spent = tonumber(ARGV[20])
+local spent, burnt = tonumber(ARGV[20]), tonumber(ARGV[21])
+local neurons_in, neurons_out = tonumber(ARGV[22]) * 1000, tonumber(ARGV[23]) * 1000 -- nano-neurons per token
 local function claims(output)
   local rest = math.ceil((prompt * in_rest + output * out_rest) / 1000000)
-  return {spent + choices * (prompt * in_nano + output * out_nano + rest), choices * (prompt + output), 1, 1}
+  return {spent + choices * (prompt * in_nano + output * out_nano + rest), choices * (prompt + output), 1, 1,
+    burnt + choices * (prompt * neurons_in + output * neurons_out)}
 end
 
 -- Every meter's {kind, left, used, held, limit, slot ms, slots}, the last three of rolling ones only; and what is free
@@ -88,7 +91,7 @@ end
 -- The first kind that is in the way of `output` tokens, nil where all fit.
 local function obstacle(output)
   local wanted = claims(output)
-  for kind = 1, 4 do
+  for kind = 1, 5 do
     if free[kind] and wanted[kind] > free[kind] then return kind end
   end
   return nil
@@ -173,8 +176,7 @@ if obstacle(granted) then
 end
 
 local amounts = claims(granted)
-local record = {created, amounts, choices, prompt, granted, ARGV[16], ARGV[17], ARGV[18]}
-if ARGV[19] ~= '' then record[RATES], record[STATED] = ARGV[19], now end
+local record = {created, amounts, choices, prompt, granted, ARGV[16], ARGV[17], ARGV[18], ARGV[19], now, ARGV[24]}
 reserve(counters, meters, amounts, 1)
 recount(counters, record, NOTHING, amounts, now)
 redis.call('HSET', KEYS[4], id, cmsgpack.pack(record))

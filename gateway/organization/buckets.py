@@ -30,6 +30,7 @@ class Report:
     limits: dict[Width, tuple[int, int]]
     groups: tuple[str, ...]
     models_parameter: str
+    has_tags: bool = False  # may be split by the values of a tag (`tag`, ours)
 
 
 @dataclass(slots=True, frozen=True)
@@ -67,7 +68,14 @@ def read_question(query: Query, report: Report, now: int) -> BucketQuestion:
         project_ids=query.texts("project_ids"),
         api_key_ids=query.texts("api_key_ids"),
         models=query.texts(report.models_parameter),
+        tag=query.text("tag") if report.has_tags else None,
     )
+    if usage.tag is not None and (usage.needs_keys or width == "1m"):
+        raise InvalidRequest(
+            "Invalid 'tag': what is summed up by tag is so per hour or day, and knows no keys.",
+            param="tag",
+            code="invalid_value",
+        )
     is_empty = bool(query.texts("user_ids")) or ("batch" in report.groups and query.flag("batch") is True)
     return BucketQuestion(usage, frozenset(group_by), f"page_{last}" if last < end else None, is_empty)
 

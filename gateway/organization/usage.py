@@ -13,6 +13,7 @@ _USAGE = Report(
     limits={"1d": (7, 31), "1h": (24, 168), "1m": (60, 1440)},
     groups=("project_id", "user_id", "api_key_id", "model", "batch", "service_tier", "api_source"),
     models_parameter="models",
+    has_tags=True,
 )
 _COSTS = Report(
     limits={"1d": (7, 180)},
@@ -24,8 +25,8 @@ _COSTS = Report(
 class UsageResult(msgspec.Struct, kw_only=True):
     """Tokens and requests of one group in one bucket. Text is all there is, so audio and images are zero.
 
-    The last four are ours: requests that ended `failed`, cost in nano-dollars, neurons (reported
-    by the upstream, else computed), and what these cost without any free ones.
+    The last ones are ours: the tag's value, requests that ended `failed`, those whose client left, cost in
+    nano-dollars, neurons (reported by the upstream, else computed), and what these cost without any free ones.
     """
 
     object: str = "organization.usage.completions.result"
@@ -51,7 +52,9 @@ class UsageResult(msgspec.Struct, kw_only=True):
     batch: bool | None
     service_tier: str | None
     api_source: str | None
+    tag: str | None  # the value of the tag asked for
     num_failed_requests: int
+    num_client_gone: int
     cost_nano: int
     neurons: msgspec.Raw
     neuron_cost_nano: int
@@ -135,7 +138,9 @@ def _usage_result(use: rollups.Usage, asked: BucketQuestion, price: NeuronPrice)
         batch=False if "batch" in asked.group_by else None,
         service_tier="default" if "service_tier" in asked.group_by else None,
         api_source="unlabeled" if "api_source" in asked.group_by else None,
+        tag=use.tag,
         num_failed_requests=use.failed,
+        num_client_gone=use.client_gone,
         cost_nano=use.cost_nano,
         neurons=msgspec.Raw(decimal_text(use.neurons_nano, 9).encode()),
         neuron_cost_nano=price.gross_nano(use.neurons_nano),

@@ -15,7 +15,7 @@ _NAMED_REPAIRS = 100  # written into one audit entry
 
 
 class FindingObject(msgspec.Struct):
-    """A place where the books do not agree: seven sums of a roll-up, or one amount."""
+    """A place where the books do not agree: eight sums of a roll-up, or one amount."""
 
     check: str
     place: str

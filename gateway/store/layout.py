@@ -29,6 +29,7 @@ outside it: they are many, and written by plain idempotent commands.
 | gw:{o}:use:h:<hour>      | hash   | roll-up of an hour (unix s of its start), field project|key|model |
 | gw:{o}:use:d:<day>       | hash   | roll-up of a UTC day (unix s of its start), field project|key|model |
 | gw:{o}:use:p:<day>       | hash   | roll-up of a UTC day by hour, field hour|project|model |
+| gw:{o}:use:t:<day>       | hash   | roll-up of a UTC day by hour and tag, field hour|project|model|name=value |
 | gw:{o}:session:<sha256>  | string | a browser session by its token's hash (JSON of dashboard.sessions) |
 | gw:{o}:signins:<m>:<who> | string | sign-in attempts in a minute (unix s / 60): of an address, or of all |
 | gw:{o}:verification      | hash   | what the continuous check knows of the books: cursor, found, drift, verified_at |
@@ -50,7 +51,7 @@ outside it: they are many, and written by plain idempotent commands.
 | gw:rows:k:<key id>       | zset   | the same, of one key |
 
 A counter's scope is o, p:<project> or k:<key id>. A roll-up field's value is `requests prompt completion cached
-cost_nano neurons_nano failed`, decimal integers separated by blanks.
+cost_nano neurons_nano failed client_gone`, decimal integers separated by blanks.
 """
 
 from dataclasses import dataclass

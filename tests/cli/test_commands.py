@@ -173,7 +173,7 @@ def test_usage_by_dimension_in_every_format(
     assert '"cost_usd": 0.000000968' in text
     assert {line["input_tokens"] for line in json.loads(text)} == {200}
     total = command("usage", "--by", by).stdout.splitlines()[-1].split()
-    assert total == ["TOTAL", "4", "400", "80", "0.120000968", "7.60", "0.0000836", "0.119917368"]
+    assert total == ["TOTAL", "4", "0", "400", "80", "0.120000968", "7.60", "0.0000836", "0.119917368"]
 
 
 def test_usage_by_day_has_the_neurons_cost_and_what_the_price_book_charges_less(
@@ -190,6 +190,22 @@ def test_usage_by_day_has_the_neurons_cost_and_what_the_price_book_charges_less(
         if line["model"] == "m"
     )
     assert two["difference_usd"] == "-0.000040832"
+
+
+def test_usage_by_tag_splits_by_its_values(command: Command, gateway: AdminGateway) -> None:
+    now = int(time.time())
+    hour, day = now - now % 3600, now - now % 86_400
+    table = gateway.layout.shared("use", "t", day)
+    gateway.redis.hset(table, f"{hour}|p|m|team=red", "3 30 5 0 70 1000 0 1")
+    gateway.redis.hset(table, f"{hour}|p|m|team=blue", "1 10 5 0 20 1000 0 0")
+    gateway.redis.hset(table, f"{hour}|p|m|feature=x", "9 10 5 0 20 1000 0 0")
+    lines = json.loads(command("usage", "--by", "tag:team", "--json").stdout)
+    assert [(line["tag"], line["requests"], line["gone"]) for line in lines] == [("blue", 1, 0), ("red", 3, 1)]
+    assert json.loads(command("usage", "--by", "tag:none", "--json").stdout) == []
+    for wrong in ("tag", "tag:", "day:x", "colour"):
+        refused = command("usage", "--by", wrong)
+        assert refused.returncode == 2
+        assert "tag:NAME" in refused.stderr
 
 
 def test_usage_by_day_lists_idle_days_too(command: Command, used: dict[str, str]) -> None:

@@ -13,7 +13,7 @@ TIMING = Timing(1, 20)
 IDENTITY = Identity(
     Organization("org_1", 1), Project("proj_1", 1, "p", 0), Key("key_1", 1, "proj_1", "k", 0, "sk-…abcd", "svc_1"), "00"
 )
-CIRCUMSTANCES = Circumstances("req_1", 5, IDENTITY, "chat", "auto", "auto", "why", "m", "page", False, "cloudflare", ())
+CIRCUMSTANCES = Circumstances("req_1", 5, IDENTITY, "chat", "auto", "auto", "why", "m", "page", False, "cloudflare", {})
 
 
 def test_tally_answered_attempt_is_priced_to_the_nano_dollar() -> None:

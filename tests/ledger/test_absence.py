@@ -9,6 +9,7 @@ import pytest
 from msgspec.structs import replace
 from support.ledgers import (
     PRICE,
+    ROLLUP_TAGS,
     assert_books_agree,
     make_identity,
     make_receipt,
@@ -24,7 +25,7 @@ from gateway.core.pricing import worst_cost
 from gateway.core.records import Identity, Limit, Rules
 from gateway.ledger.absence import may_go_on
 from gateway.ledger.contract import Held, HoldRequest, Refused, Revoked
-from gateway.ledger.service import StoreLedger
+from gateway.ledger.service import LedgerOptions, StoreLedger
 from gateway.store.layout import Layout
 from gateway.store.redis_store import RedisStore
 
@@ -46,7 +47,7 @@ def whole_or_nothing(identity: Identity, name: str) -> HoldRequest:
 @asynccontextmanager
 async def opened(server: ThrowAwayStore, root: Path, share: Share) -> AsyncIterator[tuple[StoreLedger, RedisStore]]:
     store = RedisStore(server.url, Layout("away:"), deadline_seconds=0.3)
-    ledger = StoreLedger(store, Layout("away:"), root)
+    ledger = StoreLedger(store, Layout("away:"), root, options=LedgerOptions(rollup_tags=ROLLUP_TAGS))
     ledger.keep_to(share)
     try:
         yield ledger, store

@@ -51,9 +51,12 @@ def test_expired_and_released_row_carry_what_the_hold_said(server: ThrowAwayStor
                 "cheapest",
                 0,
             )
+            assert (row.tags, row.neurons_source) == (request.tags, "computed")
+            assert row.neurons_nano == 2 * (100 * 13_778_000 + 200 * 26_128_000)
             (attempt,) = row.attempts
             assert (attempt.price_id, attempt.cost_nano) == ("p1", row.cost_nano)
             free = released_row(fact)
+            assert (free.neurons_nano, free.neurons_source) == (None, "reported")
             assert (free.cost_nano, free.prompt_tokens, free.attempts, free.end_reason) == (0, 0, [], "failed")
 
     asyncio.run(play())

@@ -1,5 +1,6 @@
 """Key lists in the order the steps declare them, all in one slot."""
 
+import msgspec
 from support.ledgers import make_identity
 
 from gateway.ledger import places
@@ -16,6 +17,7 @@ def test_settle_keys_name_hour_and_day_of_the_creation() -> None:
         "gw:{default}:expired", "gw:{default}:expired_at", "gw:{default}:rowless",
         "gw:{default}:spent:o", "gw:{default}:spent:p:P", "gw:{default}:spent:k:K",
         "gw:{default}:use:h:1759996800", "gw:{default}:use:d:1759968000", "gw:{default}:use:p:1759968000",
+        "gw:{default}:use:t:1759968000",
     )  # fmt: skip
 
 
@@ -29,6 +31,13 @@ def test_every_step_stays_in_one_slot() -> None:
     ):
         assert all("{default}" in key for key in keys)
         assert len(set(keys)) == len(keys)
+
+
+def test_rolled_up_tags_are_those_declared_in_their_order_and_cut_to_a_length() -> None:
+    found = Places(Layout(), ("team", "feature"))
+    tags = {"feature": "x" * 200, "other": "y", "team": "a=b|c"}
+    assert msgspec.msgpack.decode(found.rolled_up(tags)) == ["team=a=b|c", "feature=" + "x" * 100]
+    assert found.rolled_up({"other": "y"}) == found.rolled_up({}) == Places(Layout()).rolled_up(tags) == b""
 
 
 def test_settle_keys_asked_for_many_keys_stay_bounded() -> None:

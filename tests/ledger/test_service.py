@@ -16,6 +16,7 @@ import pytest
 from support.ledgers import (
     NOW_MS,
     PRICE,
+    ROLLUP_TAGS,
     Clock,
     assert_books_agree,
     fresh_layout,
@@ -32,7 +33,7 @@ from gateway.core.pricing import worst_cost
 from gateway.core.records import Limit
 from gateway.ledger.contract import Held, Refused
 from gateway.ledger.entries import Release, decode_entry
-from gateway.ledger.service import Fsync, StoreLedger
+from gateway.ledger.service import Fsync, LedgerOptions, StoreLedger
 from gateway.ledger.spool import adopt_spools
 from gateway.store.layout import Layout
 from gateway.store.redis_store import RedisStore
@@ -47,7 +48,7 @@ async def open_ledger(
     """A ledger without its tasks: the test calls what they call, or starts them."""
     store = RedisStore(url, layout, deadline_seconds=0.5)
     seconds = (clock or Clock()).seconds
-    ledger = StoreLedger(store, layout, root, clock=seconds, store_now=clock, fsync=fsync)
+    ledger = StoreLedger(store, layout, root, clock=seconds, store_now=clock, options=LedgerOptions(fsync, ROLLUP_TAGS))
     try:
         yield store, ledger
     finally:
@@ -282,14 +283,14 @@ CHILD = """
 import asyncio, sys
 from pathlib import Path
 from gateway.ledger.contract import Held
-from gateway.ledger.service import StoreLedger
+from gateway.ledger.service import LedgerOptions, StoreLedger
 from gateway.store.layout import Layout
 from gateway.store.redis_store import RedisStore
-from support.ledgers import make_identity, make_receipt, make_request
+from support.ledgers import ROLLUP_TAGS, make_identity, make_receipt, make_request
 
 async def main(url, prefix, root):
     layout, identity = Layout(prefix=prefix), make_identity(10**12)
-    ledger = StoreLedger(RedisStore(url, layout), layout, Path(root))
+    ledger = StoreLedger(RedisStore(url, layout), layout, Path(root), options=LedgerOptions(rollup_tags=ROLLUP_TAGS))
     await ledger.start()
 
     async def worker(name):

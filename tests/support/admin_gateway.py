@@ -65,7 +65,7 @@ class AdminGateway:
             (self.layout.shared("use", "d", day), name),
             (self.layout.shared("use", "p", day), f"{hour}|{row.project_id}|{row.model}"),
         ):
-            old = (self.redis.hget(key, entry) or b"0 0 0 0 0 0 0").split()
+            old = (self.redis.hget(key, entry) or b"0 0 0 0 0 0 0 0").split()
             sums = [int(before) + added for before, added in zip(old, row_sums(row), strict=True)]
             self.redis.hset(key, entry, " ".join(map(str, sums)))
         return row

@@ -26,6 +26,8 @@ from gateway.store.contract import Reply, Store
 from gateway.store.layout import Layout
 from gateway.store.redis_store import RedisStore
 
+NEURON_RATES = (13_778, 26_128)
+ROLLUP_TAGS = ("team", "feature")
 PRICE = Price("p1", 0, "test", 152_000_000, 287_000_000)
 MODEL = "@cf/meta/llama-3.1-8b-instruct-fp8"
 NOW_MS = 1_760_000_000_000
@@ -88,6 +90,8 @@ def make_request(identity: Identity, name: str, prompt: int = 100, output: int =
         min_tokens=50,
         choices=choices,
         price=PRICE,
+        neuron_rates=NEURON_RATES,
+        tags={"team": "search", "undeclared": "x"},
     )
 
 
@@ -119,6 +123,7 @@ def make_receipt(request: HoldRequest, created_ms: int, prompt: int = 90, comple
         ttft_ms=None,
         upstream="simulator",
         attempts=[Attempt(request.model, "stop", prompt, completion, cost_nano=cost, price_id="p1")],
+        tags=request.tags,
     )
 
 
@@ -130,7 +135,7 @@ class Books:
     used: dict[str, Counter[str]] = field(default_factory=dict)  # scope → field → amount
     held: dict[str, Counter[str]] = field(default_factory=dict)
     rolling: dict[str, dict[str, list[int]]] = field(default_factory=dict)  # scope → field → [slot, used, held, …]
-    rollups: dict[str, Counter[tuple[str, str]]] = field(default_factory=dict)  # h, d, p → (time, field) → 7 sums
+    rollups: dict[str, Counter[tuple[str, str]]] = field(default_factory=dict)  # h, d, p, t → (time, field) → 8 sums
     holds: set[str] = field(default_factory=set)
     expired: set[str] = field(default_factory=set)
     rowless: set[str] = field(default_factory=set)
@@ -152,7 +157,7 @@ async def read_books(store: Store, layout: Layout) -> Books:
                 books.rolling[scope][what] = msgspec.msgpack.decode(value)
             else:
                 (books.used if letter == "u" else books.held)[scope][what] = int(value)
-    for letter in ("h", "d", "p"):
+    for letter in "hdpt":
         sums: Counter[tuple[str, str]] = Counter()
         for name in await _names(store, layout.shared("use", letter, "*")):
             for place, value in (await _hash(store, name)).items():
@@ -165,9 +170,9 @@ async def read_books(store: Store, layout: Layout) -> Books:
     return books
 
 
-def assert_books_agree(books: Books) -> None:
-    """Rows = roll-ups = counters, in every cut."""
-    rollups = {letter: Counter[tuple[str, str]]() for letter in ("h", "d", "p")}
+def assert_books_agree(books: Books, *, has_tags: bool = True) -> None:
+    """Rows = roll-ups = counters, in every cut; without `has_tags` those by tag are left out: nothing rebuilds them."""
+    rollups = {letter: Counter[tuple[str, str]]() for letter in "hdpt"}
     used: dict[str, Counter[str]] = {}
     for row in books.rows.values():
         hour = row.created_ms // 3_600_000 * 3600
@@ -176,13 +181,16 @@ def assert_books_agree(books: Books) -> None:
             for letter in ("h", "d"):
                 rollups[letter][f"{row.project_id}|{row.api_key_id}|{row.model}", str(number)] += value
             rollups["p"][f"{hour}|{row.project_id}|{row.model}", str(number)] += value
+            for tag in row.tags.keys() & set(ROLLUP_TAGS):
+                rollups["t"][f"{hour}|{row.project_id}|{row.model}|{tag}={row.tags[tag]}", str(number)] += value
         for scope in ("o", f"p:{row.project_id}", f"k:{row.api_key_id}"):
             counters = used.setdefault(scope, Counter())
             for window in windows:
                 counters[used_field("money", window)[2:]] += row.cost_nano
                 counters[used_field("tokens", window)[2:]] += row.prompt_tokens + row.completion_tokens
                 counters[used_field("requests", window)[2:]] += 1
-    assert {letter: +sums for letter, sums in books.rollups.items()} == {k: +v for k, v in rollups.items()}
+    cuts = "hdpt" if has_tags else "hdp"
+    assert {letter: +books.rollups[letter] for letter in cuts} == {letter: +rollups[letter] for letter in cuts}
     assert {scope: +sums for scope, sums in books.used.items() if +sums} == {k: +v for k, v in used.items() if +v}
 
 
@@ -240,7 +248,7 @@ async def open_world(url: str, budget_nano: int | None = None, limits: tuple[Lim
         await store.bind_instance(None)
         identity = make_identity(budget_nano, limits=limits)
         await write_identity(store, layout, identity)
-        places, store_clock = Places(layout), StoreClock(clock)
+        places, store_clock = Places(layout, ROLLUP_TAGS), StoreClock(clock)
         holds = Holds(store, places, store_clock)
         live: dict[str, LiveHold] = {}
         leases = Leases(store, places, store_clock, holds, live)

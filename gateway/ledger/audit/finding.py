@@ -15,7 +15,7 @@ renews or ends · a row its index lost, or the reverse · trimmed rows ≠ the r
 
 
 class Finding(msgspec.Struct, frozen=True):
-    """`expected` and `found` are of the field `subject` of the store's key `place`: seven sums, or one amount."""
+    """`expected` and `found` are of the field `subject` of the store's key `place`: eight sums, or one amount."""
 
     check: Check
     place: str

@@ -1,6 +1,6 @@
-"""The seven sums of a roll-up field as a value: parse, add, subtract, write. Pure arithmetic; knows no store.
+"""The eight sums of a roll-up field as a value: parse, add, subtract, write. Pure arithmetic; knows no store.
 
-In their order: requests, prompt, completion, cached tokens, cost (nano-dollars), neurons (nano), failed.
+In their order: requests, prompt, completion, cached tokens, cost (nano-dollars), neurons (nano), failed, client gone.
 """
 
 from collections.abc import Iterable
@@ -9,7 +9,7 @@ from gateway.core.limits import Kind
 
 Sums = tuple[int, ...]
 
-ZERO: Sums = (0,) * 7
+ZERO: Sums = (0,) * 8
 
 
 def parse_sums(value: bytes | None) -> Sums:
@@ -17,6 +17,8 @@ def parse_sums(value: bytes | None) -> Sums:
     if value is None:
         return ZERO
     found = tuple(int(part) for part in value.split())
+    if len(found) == len(ZERO) - 1:  # written before the last sum was counted
+        found += (0,)
     if len(found) != len(ZERO):
         raise ValueError(f"{value[:80]!r} is no field of a roll-up")
     return found
@@ -30,11 +32,6 @@ def write_sums(sums: Sums) -> str:
 def plus(left: Sums, right: Sums) -> Sums:
     """Both together."""
     return tuple(a + b for a, b in zip(left, right, strict=True))
-
-
-def minus(left: Sums, right: Sums) -> Sums:
-    """What the left one has more."""
-    return tuple(a - b for a, b in zip(left, right, strict=True))
 
 
 def add_up(many: Iterable[Sums]) -> Sums:

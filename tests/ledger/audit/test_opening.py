@@ -34,7 +34,7 @@ def test_check_opening_balance_must_be_what_was_rolled_up(server: ThrowAwayStore
         assert (await check_opening(store, layout, DAY)).findings == []
         await store.command("HSET", layout.shared("opening"), "p|k|m", "3 3 3 3 2 3 3")
         (finding,) = (await check_opening(store, layout, DAY)).findings
-        assert finding.difference == (0, 0, 0, 0, -1, 0, 0)
+        assert finding.difference == (0, 0, 0, 0, -1, 0, 0, 0)
         await store.close()
 
     asyncio.run(play())
