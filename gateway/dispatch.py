@@ -225,16 +225,18 @@ class Dispatch:
     async def _hold(self, job: Job, catalog: Catalog) -> int:
         """Claim the candidate's worst case, or restate the claim for it. Returns the max_tokens granted per choice.
 
-        Where the store knows other rules of the key than the plan was made by, there is another plan and no claim.
+        There is another plan and no claim where the store knows other rules of the key than the plan was made by, and
+        where a limit of this candidate alone is in the way.
         """
         job.price = job.candidate.model.price_at(time.time())
         for _ in range(2):
             held = await self._ledger.hold(job.claims())
             if isinstance(held, Held):
-                job.held, job.rates = held, held.rates
-                job.is_owed = True
+                job.held, job.rates, job.is_owed = held, held.rates, True
                 return held.max_tokens
             if isinstance(held, Refused):
+                if job.passes_over(held):
+                    return 0
                 self._witness.refused(held)
                 raise job.refusal(held)
             if not isinstance(held, Stale):

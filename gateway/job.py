@@ -5,7 +5,7 @@ for dispatch and the attempts it makes; they perform nothing.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from gateway.choice import OpenChoice
 from gateway.config.settings import Settings
@@ -88,6 +88,14 @@ class Job:
     def timing(self, started: float, now: float) -> Timing:
         """When an attempt started, from the arrival, and how long it took until `now`."""
         return Timing(round((started - self.arrived) * 1000), round((now - started) * 1000))
+
+    def passes_over(self, refused: Refused) -> bool:
+        """Whether the limit is the candidate's own and others follow it, which then are the plan."""
+        rest = self.plan.candidates[self.plan.candidates.index(self.candidate) + 1 :]
+        if refused.model is None or not rest:
+            return False
+        self.plan = replace(self.plan, candidates=rest)
+        return True
 
     def refusal(self, refused: Refused) -> PolicyError:
         """The answer to a hold that a limit does not allow."""

@@ -101,7 +101,7 @@ class Reporter:
             limits = await read_limits_of_all(self._sources.registry)
         except StoreAway:
             return  # the store's own gauge says so
-        self._metrics.books.show_limits(_limit_standing(limit) for limit in limits)
+        self._metrics.books.show_limits(_limit_standing(limit) for limit in limits if limit.model is None)
 
 
 def _breaker_state(until: float | None, now: float) -> BreakerState:

@@ -120,6 +120,38 @@ async def test_hold_limit_changed_between_requests_is_seen_at_once(store_url: st
 
 
 @on_loop
+async def test_hold_limit_of_one_model_leaves_the_request_to_the_next(store_url: str) -> None:
+    async with running_worker(store_url) as worker:
+        first = (await worker.ask("hello", "auto")).headers["x-gateway-model"]
+        limit = {"kind": "requests", "window": "minute", "limit": 1, "model": first}
+        await worker.admin("POST", f"/projects/{worker.project}/limits", json={"limits": [limit]})
+        models = [(await worker.ask("hello", "auto")).headers["x-gateway-model"] for _ in range(3)]
+        assert models[0] == first
+        assert first not in models[1:]
+        pinned = await worker.ask("hello", first)
+        assert (pinned.status_code, error(pinned.content)[1]) == (429, "rate_limit_exceeded")
+        assert pinned.json()["gateway"] == {
+            "scope": "project", "kind": "requests", "window": "minute", "limit": 1, "used": 1, "held": 0,
+            "resets_at": pinned.json()["gateway"]["resets_at"], "model": first,
+        }  # fmt: skip
+        assert 0 < int(pinned.headers["retry-after-ms"]) <= 61_000
+        shown = await worker.admin("GET", f"/projects/{worker.project}/limits")
+        assert [(each["model"], each["used"], each["remaining"]) for each in shown["data"]] == [(first, 1, 0)]
+        rows = await worker.rows(4)
+        assert [len(row.attempts) for row in rows] == [1] * 4  # whom a limit left out was never asked
+
+
+@on_loop
+async def test_hold_limits_of_all_models_refuse_a_route(store_url: str) -> None:
+    async with running_worker(store_url) as worker:
+        models = worker.app._settings.catalog.models
+        limits = [{"kind": "requests", "window": "minute", "limit": 0, "model": model} for model in models]
+        await worker.admin("POST", f"/projects/{worker.project}/limits", json={"limits": limits})
+        assert (await worker.ask("hello", "auto")).status_code == 429
+        assert await worker.rows(0) == []
+
+
+@on_loop
 async def test_hold_key_revoked_is_401_on_the_next_request(store_url: str) -> None:
     async with running_worker(store_url) as worker:
         assert (await worker.ask("hello")).status_code == 200

@@ -23,19 +23,24 @@ _COLUMNS = (
     Column("HELD", is_number=True),
     Column("LEFT", is_number=True),
     Column("RESETS (UTC)"),
+    Column("OF MODEL"),
 )
 
 
 def read_limit(text: str) -> LimitEntry:
-    """`requests/minute=60`, `concurrency=4`, `tokens/day=none`. The gateway says what kinds and windows there are."""
+    """`requests/minute=60`, `concurrency=4`, `tokens/day=none`, `requests/minute/MODEL=9`. The gateway says what kinds,
+    windows and models there are.
+    """
     name, equals, amount = text.partition("=")
-    kind, _, window = name.partition("/")
+    kind, _, rest = name.partition("/")
+    window, _, model = rest.partition("/")
     if not equals or not kind or not (amount.isdecimal() or amount == "none"):
         raise typer.BadParameter(f"'{text}' is no limit; e.g. requests/minute=60", param_hint="--limit")
     return {
         "kind": kind,
         "window": window or ("now" if kind == "concurrency" else None),
         "limit": None if amount == "none" else int(amount),
+        **({"model": model} if model else {}),
     }
 
 
@@ -86,4 +91,4 @@ def _row(limit: KindLimit) -> tuple[str, ...]:
         show_dollars(Decimal(each) / _NANO_PER_DOLLAR) if is_money else str(each)
         for each in (limit.limit, limit.used, limit.held, limit.remaining)
     ]
-    return limit.scope, limit.kind, limit.window, *amounts, show_moment(limit.resets_at)
+    return limit.scope, limit.kind, limit.window, *amounts, show_moment(limit.resets_at), limit.model or "all"

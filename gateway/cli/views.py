@@ -117,6 +117,7 @@ class KindLimit(msgspec.Struct):
     held: int
     remaining: int
     resets_at: int | None
+    model: str | None = None
 
 
 class UsageResult(msgspec.Struct):

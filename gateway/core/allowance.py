@@ -13,7 +13,7 @@ from gateway.core.limits import SLOTS, Kind, Meter
 
 Amounts = Mapping[Kind, int]
 Place = tuple[str, str, str]
-"""The scope's name in the store, the kind, the window's name."""
+"""The scope's name in the store, the kind, the meter's name."""
 Slot = int | str
 """Where in a window something is counted: a rolling window's slot, a calendar window's label."""
 
@@ -30,7 +30,7 @@ class Metered:
 
     @property
     def place(self) -> Place:
-        return self.scope_name, self.meter.kind, self.meter.window.name
+        return self.scope_name, self.meter.kind, self.meter.name
 
     def slot(self, moment_ms: int) -> Slot:
         """Where something of that moment is counted."""

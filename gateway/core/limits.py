@@ -4,9 +4,11 @@ A *meter* is one counter pair of one scope: used (`u:<kind>:<window>`) and held 
 limit or none. Use is counted in all meters, limited or not, so that a limit set in the middle of a month knows what
 came before it; only limited ones hold (a request admitted before there was a limit is not bound by it). A *rolling*
 meter counts a minute or an hour in slots of a sixtieth, in one field (`r:<kind>:<window>`), and only while there is a
-limit. Concurrency is a held counter without use. A set of
-meters is valid for the creation times in `[from_ms, until_ms)`; hold.lua refuses it outside, by the store's clock, and
-the caller makes the next one: a boundary costs one extra trip, and no clock but the store's decides.
+limit; one of a single model likewise (`r:<kind>:<window>|<model>`), where the day rolls as well. Concurrency is a held
+counter without use.
+
+A set of meters is valid for the creation times in `[from_ms, until_ms)`; hold.lua refuses it outside, by the store's
+clock, and the caller makes the next one: a boundary costs one extra trip, and no clock but the store's decides.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -28,6 +30,7 @@ WINDOWS: tuple[WindowName, ...] = ("day", "week", "month", "total")
 LARGEST_LIMIT = 9_000_000_000_000_000  # Lua counts in doubles: exact below 2**53, with room for one more request
 END_OF_TIME_MS = 2**53 - 1
 SLOT_MS: Mapping[WindowName, int] = {"minute": 1000, "hour": 60_000}  # of rolling windows
+MODEL_SLOT_MS: Mapping[WindowName, int] = {**SLOT_MS, "day": 1_440_000}  # of those of one model
 SLOTS = 60  # of a window, besides the slot of now; the same number stands in _books.lua
 
 _pack = msgspec.msgpack.Encoder().encode
@@ -49,11 +52,12 @@ class Window:
 
 @dataclass(slots=True, frozen=True)
 class Meter:
-    """A limited counter pair of a scope. `limit` is in the kind's unit."""
+    """A limited counter pair of a scope. `limit` is in the kind's unit; `model` is the only one whose use it counts."""
 
     kind: Kind
     window: Window
     limit: int
+    model: str | None = None
 
     @property
     def number(self) -> int:
@@ -63,12 +67,17 @@ class Meter:
     @property
     def slot_ms(self) -> int | None:
         """The length of a slot where the window rolls."""
-        return SLOT_MS.get(self.window.name)
+        return (SLOT_MS if self.model is None else MODEL_SLOT_MS).get(self.window.name)
+
+    @property
+    def name(self) -> str:
+        """The window's name, and the model where there is one: with the kind it tells a scope's meters apart."""
+        return self.window.name if self.model is None else f"{self.window.name}|{self.model}"
 
     @property
     def used_field(self) -> str:
         if self.slot_ms is not None:
-            return f"r:{self.kind}:{self.window.label}"
+            return f"r:{self.kind}:{self.name}"
         return "" if self.kind == "concurrency" else used_field(self.kind, self.window)
 
     @property
@@ -129,9 +138,16 @@ def window_at(name: WindowName, moment_ms: int, zone: tzinfo = UTC) -> Window:
 
 
 def meters_for(
-    identity: Identity, moment_ms: int, windows: tuple[WindowName, ...] = WINDOWS, zone: tzinfo = UTC
+    identity: Identity,
+    moment_ms: int,
+    model: str | None = None,
+    windows: tuple[WindowName, ...] = WINDOWS,
+    zone: tzinfo = UTC,
 ) -> Meters:
-    """The meters of a request created at `moment_ms`. Raises ValueError for a limit that cannot be counted."""
+    """The meters of a request created at `moment_ms` and served by `model`.
+
+    Raises ValueError for a limit that cannot be counted.
+    """
     start, end = _shared_span(tuple(window_at(name, moment_ms, zone) for name in windows))
     organization, project, key = identity.organization, identity.project, identity.key
     scopes = (
@@ -140,7 +156,10 @@ def meters_for(
         limits_of(None, key.limits),
     )
     limited = [
-        (number, meter_of(limit, moment_ms, zone)) for number, limits in enumerate(scopes, 1) for limit in limits
+        (number, meter_of(limit, moment_ms, zone))
+        for number, limits in enumerate(scopes, 1)
+        for limit in limits
+        if limit.model is None or limit.model == model
     ]
     calendar = [(scope, meter) for scope, meter in limited if meter.slot_ms is None]
     rolling = [(scope, meter) for scope, meter in limited if meter.slot_ms is not None]
@@ -154,13 +173,14 @@ def meters_for(
 
 
 def limits_of(spend_limit: SpendLimit | None, limits: Sequence[Limit]) -> list[Limit]:
-    """All limits of a scope: of several for the same kind and window the smallest."""
-    found: dict[tuple[str, str], Limit] = {}
+    """All limits of a scope: of several for the same kind, window and model the smallest."""
+    found: dict[tuple[str, str, str | None], Limit] = {}
     budget = () if spend_limit is None else (Limit("money", spend_limit.limit_nano, spend_limit.interval),)
     for limit in (*budget, *limits):
-        known = found.get((limit.kind, limit.window))
+        place = (limit.kind, limit.window, limit.model)
+        known = found.get(place)
         if known is None or limit.limit < known.limit:
-            found[limit.kind, limit.window] = limit
+            found[place] = limit
     return list(found.values())
 
 
@@ -169,7 +189,11 @@ def meter_of(limit: Limit, moment_ms: int, zone: tzinfo = UTC) -> Meter:
     kind, window = _KINDS.get(limit.kind), _WINDOWS.get(limit.window)
     if kind is None or window is None or (kind == "concurrency") != (window == "now"):
         raise ValueError(f"nothing counts {limit.kind} per {limit.window}")
-    return Meter(kind, window_at(window, moment_ms, zone), check_limit(limit.limit))
+    if limit.model is None:
+        return Meter(kind, window_at(window, moment_ms, zone), check_limit(limit.limit))
+    if window not in MODEL_SLOT_MS:
+        raise ValueError(f"nothing counts {limit.kind} per {limit.window} of one model")
+    return Meter(kind, Window(window, window, 0, END_OF_TIME_MS), check_limit(limit.limit), limit.model)
 
 
 def rolling_slots(field: bytes | None) -> list[tuple[int, int]]:

@@ -28,11 +28,13 @@ class Limit(msgspec.Struct, frozen=True, omit_defaults=True):
 
     kind: money (nano-dollars), tokens, requests, or concurrency (requests in flight), which goes with the window "now".
     window: minute or hour (rolling), day, week or month (of the calendar), total.
+    model: only what this model serves counts, in a minute, an hour or a day, which all roll; None: everything.
     """
 
     kind: str
     limit: int
     window: str
+    model: str | None = None
 
 
 class Rules(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -156,6 +158,12 @@ class Identity(msgspec.Struct, frozen=True, dict=True):
             self.project.id,
             self.rules.default_route,
         )
+
+    @cached_property
+    def limited_models(self) -> frozenset[str]:
+        """The models that have a limit of their own in some scope."""
+        scopes = (self.organization.limits, self.project.limits, self.key.limits)
+        return frozenset(limit.model for limits in scopes for limit in limits if limit.model is not None)
 
     @property
     def versions(self) -> tuple[int, int, int]:

@@ -59,7 +59,9 @@ class Absence:
         if len(self._remembered) > REMEMBERED:
             self._remembered.popitem(last=False)
         amounts = _amounts(request, held.max_tokens)
-        self._allowances.claim(request.id, self._metered(request.identity, held.created_ms), amounts, held.created_ms)
+        self._allowances.claim(
+            request.id, self._metered(request.identity, held.created_ms, request.model), amounts, held.created_ms
+        )
 
     def admit(self, request: HoldRequest, created_ms: int | None) -> Held | Refused | Revoked:
         """Admit, or restate, by what is known here. Raises StoreAway where nothing is known of a limit."""
@@ -69,7 +71,7 @@ class Absence:
         moment = now_ms if created_ms is None else created_ms
         granted = self._allowances.grant(
             request.id,
-            self._metered(request.identity, moment),
+            self._metered(request.identity, moment, request.model),
             lambda output: _amounts(request, output),
             (request.max_tokens, request.min_tokens),
             moment,
@@ -102,7 +104,8 @@ class Absence:
         now_ms = self._clock.now_ms()
         asked: dict[Place, Metered] = {}
         for identity in self._remembered.values():
-            asked.update((each.place, each) for each in self._metered(identity, now_ms))
+            for model in ("", *identity.limited_models):
+                asked.update((each.place, each) for each in self._metered(identity, now_ms, model))
         self._allowances.ask()
         spent, places = self._places.layout.spent, list(asked.values())
         fields = [(each.meter.held_field, each.meter.used_field) for each in places]
@@ -114,9 +117,9 @@ class Absence:
             self._is_noted = False
             _log.warning("the accounting store is back: %d requests were admitted without it so far", self.admitted)
 
-    def _metered(self, identity: Identity, moment_ms: int) -> tuple[Metered, ...]:
+    def _metered(self, identity: Identity, moment_ms: int, model: str) -> tuple[Metered, ...]:
         names = spent_scopes(identity.project.id, identity.key.id)
-        limited = self._holds.meters(identity, moment_ms).limited
+        limited = self._holds.meters(identity, moment_ms, model).limited
         return tuple(Metered(scope, names[scope - 1], meter) for scope, meter in limited)
 
 
@@ -148,4 +151,5 @@ def _refused(shortage: Shortage) -> Refused:
         resets_at=meter.resets_at,
         needed=shortage.needed,
         retry_after=None if shortage.is_final and meter.slot_ms is None else _RETRY_SECONDS,
+        model=meter.model,
     )

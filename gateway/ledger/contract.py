@@ -65,6 +65,7 @@ class Refused:
     needed: int = 0
     retry_after: float | None = None
     rates: tuple[Rate, ...] = ()
+    model: str | None = None  # the limit is this model's alone: another one may still serve
 
 
 @dataclass(slots=True, frozen=True)

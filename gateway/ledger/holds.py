@@ -95,9 +95,9 @@ class Holds:
         self._clock = clock
         self._standings: OrderedDict[str, _Standing] = OrderedDict()
 
-    def meters(self, identity: Identity, moment_ms: int) -> Meters:
-        """The limits that bind a request of that moment."""
-        return self._standing(identity, moment_ms).meters
+    def meters(self, identity: Identity, moment_ms: int, model: str) -> Meters:
+        """The limits that bind a request of that moment, served by that model."""
+        return self._standing(identity, moment_ms, model).meters
 
     async def take(self, request: HoldRequest, created_ms: int | None, generation: int | None = None) -> Outcome:
         """State the claims of a request. `created_ms` is set where it was held before."""
@@ -105,7 +105,7 @@ class Holds:
             return Revoked()
         moment = self._clock.now_ms() if created_ms is None else created_ms
         for _ in range(_ATTEMPTS):
-            standing = self._standing(request.identity, moment)
+            standing = self._standing(request.identity, moment, request.model)
             arguments = self._arguments(request, standing, created_ms)
             reply = await self._store.script("hold", standing.keys, arguments, generation)
             self._clock.learn(reply[1])
@@ -140,8 +140,11 @@ class Holds:
         fresh = Identity(_decode_organization(organization), _decode_project(project), _decode_key(key), known.key_hash)
         return Stale(fresh) if fresh.is_valid(now_ms / 1000) else Revoked()
 
-    def _standing(self, identity: Identity, moment_ms: int) -> _Standing:
-        found = self._standings.get(identity.key_hash)
+    def _standing(self, identity: Identity, moment_ms: int, model: str) -> _Standing:
+        place = identity.key_hash
+        if model in identity.limited_models:
+            place += model
+        found = self._standings.get(place)
         if found is not None and found.identity is identity and found.meters.covers(moment_ms):
             return found
         expires_at = identity.key.expires_at
@@ -151,9 +154,9 @@ class Holds:
             identity.key.version,
             "" if expires_at is None else expires_at * 1000,
         )
-        found = _Standing(identity, meters_for(identity, moment_ms), self._places.hold(identity), fixed)
-        self._standings[identity.key_hash] = found
-        self._standings.move_to_end(identity.key_hash)
+        found = _Standing(identity, meters_for(identity, moment_ms, model), self._places.hold(identity), fixed)
+        self._standings[place] = found
+        self._standings.move_to_end(place)
         if len(self._standings) > _REMEMBERED:
             self._standings.popitem(last=False)
         return found
@@ -201,6 +204,7 @@ def _refused(reply: Reply, meters: Meters) -> Refused:
         needed=needed,
         retry_after=retry_after,
         rates=_rates(meters, standings, now_ms),
+        model=meter.model,
     )
 
 

@@ -34,6 +34,7 @@ def limit_reached(refused: Refused, identity: Identity) -> PolicyError:
         return _spend_limit_reached(refused, identity)
     owner = {"organization": "this organization", "project": f"project `{identity.project.name}`", "key": "this key"}
     unit = "requests at once" if refused.kind == "concurrency" else f"{refused.kind} {_PER[refused.window]}"
+    unit += f" of model `{refused.model}`" if refused.model else ""
     figures = f"Limit {refused.limit}, Used {refused.used}, In flight {refused.held}, Requested {refused.needed}."
     raised = TokensLimited if refused.kind == "tokens" else RateLimited
     details = _details(refused)
@@ -58,6 +59,7 @@ def _spend_limit_reached(refused: Refused, identity: Identity) -> SpendLimitReac
     limit, used, held = (_dollars(amount) for amount in (refused.limit, refused.used, refused.held))
     helps = refused.retry_after is not None  # a rolling window
     period = "in total" if refused.window == "total" else f"per {refused.window}"
+    period += f" for model `{refused.model}`" if refused.model else ""
     return SpendLimitReached(
         f"{names[refused.scope]} has reached its spend limit: ${limit} {period}, of which ${used} are "
         f"spent and ${held} are held by requests in flight; this request may cost more than what is left. "
@@ -78,6 +80,7 @@ def _details(refused: Refused) -> dict[str, str | int | None]:
         "used": refused.used,
         "held": refused.held,
         "resets_at": refused.resets_at,
+        **({"model": refused.model} if refused.model else {}),
     }
 
 

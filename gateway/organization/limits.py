@@ -32,6 +32,7 @@ class LimitObject(msgspec.Struct, kw_only=True):
     held: int
     remaining: int
     resets_at: int | None  # unix seconds: the end of a calendar window
+    model: str | None = None  # the only one whose use counts
 
 
 @dataclass(slots=True, frozen=True)
@@ -52,7 +53,7 @@ async def list_organization_limits(question: Question) -> ObjectList[LimitObject
 
 async def update_organization_limits(question: Question) -> ObjectList[LimitObject]:
     """POST /limits"""
-    changes = read_limit_changes(question.body)
+    changes = read_limit_changes(question.body, question.service.catalog())
     question.body.done()
     return await _listed(
         question, _of_organization(await question.service.registry.alter_organization_limits(changes, question.actor))
@@ -67,7 +68,7 @@ async def list_project_limits(question: Question) -> ObjectList[LimitObject]:
 
 async def update_project_limits(question: Question) -> ObjectList[LimitObject]:
     """POST /projects/{project_id}/limits"""
-    change = ProjectChange(limits=read_limit_changes(question.body))
+    change = ProjectChange(limits=read_limit_changes(question.body, question.service.catalog()))
     question.body.done()
     registry = question.service.registry
     return await _listed(
@@ -87,7 +88,7 @@ async def list_key_limits(question: Question) -> ObjectList[LimitObject]:
 
 async def update_key_limits(question: Question) -> ObjectList[LimitObject]:
     """POST /projects/{project_id}/api_keys/{key_id}/limits"""
-    change = KeyChange(limits=read_limit_changes(question.body))
+    change = KeyChange(limits=read_limit_changes(question.body, question.service.catalog()))
     question.body.done()
     path = question.path
     key = await question.service.credentials.change_key(path["project_id"], path["key_id"], change, question.actor)
@@ -157,4 +158,5 @@ def _limit_object(owner: _Owner, meter: Meter, counts: Sequence[Reply], now_ms: 
         held=held,
         remaining=max(0, meter.limit - used - held),
         resets_at=meter.resets_at,
+        model=meter.model,
     )

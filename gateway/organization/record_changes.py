@@ -84,14 +84,16 @@ def read_key_change(body: Body, catalog: Catalog, now: int) -> KeyChange:
         owner=body.text("owner"),
         expires_at=_read_expiry(body, now),
         disabled=body.flag("disabled"),
-        limits=read_limit_changes(body),
+        limits=read_limit_changes(body, catalog),
         rules=read_rules(body, catalog),
     )
 
 
 def read_project_change(body: Body, catalog: Catalog) -> ProjectChange:
     """Everything a project can be told, a new one too. Raises InvalidRequest."""
-    return ProjectChange(body.text("name"), read_limit_changes(body), read_rules(body, catalog, of_project=True))
+    return ProjectChange(
+        body.text("name"), read_limit_changes(body, catalog), read_rules(body, catalog, of_project=True)
+    )
 
 
 def _read_expiry(body: Body, now: int) -> int | UnsetType | None:

@@ -13,6 +13,7 @@ from msgspec import UNSET, UnsetType
 from gateway.core.catalog import Catalog
 from gateway.core.errors import InvalidRequest
 from gateway.core.records import OnDisconnect, OnRevoke, OnStoreDown, Rules
+from gateway.organization.model_names import model_id
 from gateway.organization.parameters import Body, invalid_value
 
 T = TypeVar("T")
@@ -139,11 +140,7 @@ def _models(names: Sequence[str] | None, catalog: Catalog) -> tuple[str, ...] | 
     """Ids of models, also where a short name was given."""
     if names is None:
         return None
-    found = {name: catalog.resolve(name) for name in names}
-    for name, route in found.items():
-        if route is None or route.name not in catalog.models:
-            raise invalid_value("allowed_models", name, tuple(catalog.models))
-    return tuple(dict.fromkeys(route.name for route in found.values() if route is not None))
+    return tuple(dict.fromkeys(model_id(name, catalog, "allowed_models") for name in names))
 
 
 def _routes(names: Sequence[str] | None, catalog: Catalog) -> tuple[str, ...] | None:

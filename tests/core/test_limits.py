@@ -162,3 +162,43 @@ def test_rolling_sums_count_the_slot_of_now_and_sixty_before() -> None:
     assert rolling_sums(field, 1000, 100_999) == (8, 10)
     assert rolling_sums(field, 1000, 101_000) == (5, 6)
     assert rolling_sums(None, 1000, 101_000) == (0, 0)
+
+
+def test_meters_for_limits_of_single_models_take_the_serving_models_only() -> None:
+    limits = tuple(
+        Limit(kind, 9, window, model)
+        for model, kind, window in (
+            ("@cf/a", "requests", "minute"),
+            ("@cf/b", "tokens", "minute"),
+            ("@cf/a", "requests", "day"),
+            (None, "requests", "minute"),
+        )
+    )
+    identity = make_identity(None)
+    identity = replace(identity, project=replace(identity.project, limits=limits))
+    assert identity.limited_models == {"@cf/a", "@cf/b"}
+    moment = ms(2026, 11, 25)
+    by_model = {
+        model: [meter.used_field for _, meter in meters_for(identity, moment, model).limited]
+        for model in ("@cf/a", "@cf/b", "@cf/c", None)
+    }
+    everything = "r:requests:minute"
+    assert by_model == {
+        "@cf/a": ["r:requests:minute|@cf/a", "r:requests:day|@cf/a", everything],
+        "@cf/b": ["r:tokens:minute|@cf/b", everything],
+        "@cf/c": [everything],
+        None: [everything],
+    }
+    day = meter_of(limits[2], moment)
+    assert (day.slot_ms, day.resets_at, day.window.name, day.model) == (1_440_000, None, "day", "@cf/a")
+
+
+def test_limits_of_a_scope_tell_models_apart() -> None:
+    limits = [Limit("requests", 5, "minute"), Limit("requests", 9, "minute", "a"), Limit("requests", 7, "minute", "a")]
+    assert limits_of(None, limits) == [limits[0], limits[2]]
+
+
+@pytest.mark.parametrize("window", ["week", "month", "total"])
+def test_meter_of_a_single_model_in_a_calendar_window_raises(window: str) -> None:
+    with pytest.raises(ValueError, match="of one model"):
+        meter_of(Limit("requests", 1, window, "a"), 0)

@@ -143,6 +143,20 @@ def test_storm_on_tokens_per_minute_stays_below_the_limit(replicas: list[Gateway
     assert (found["used"], found["held"]) == (spent, 0)
 
 
+def test_storm_on_one_model_admits_exactly_its_rate(replicas: list[GatewayProcess]) -> None:
+    project, secret = replicas[0].make_key(f"storm {next(_names)}")
+    (rate,) = [
+        each for each in replicas[0].admin("GET", f"/projects/{project}/rate_limits")["data"] if each["model"] == MODEL
+    ]
+    replicas[0].admin("POST", f"/projects/{project}/rate_limits/{rate['id']}", json={"max_requests_per_1_minute": 20})
+    answers = storm(replicas, secret, body())
+    assert len(served(replicas[0], project, answers)) == 20
+    for answer in refusals(answers, "rate_limit_exceeded"):
+        assert answer.json()["gateway"]["model"] == MODEL
+    other = replicas[1].chat({**body(), "model": "@cf/meta/llama-3.1-8b-instruct-fast"}, secret)
+    assert other.status_code == 200  # no other model is in its way
+
+
 def test_storm_on_concurrency_never_runs_more_at_once(replicas: list[GatewayProcess], upstream: Simulator) -> None:
     project, secret = limited_key(replicas[0], ("concurrency", "now", 5))
     upstream.record.clear()

@@ -97,3 +97,12 @@ def test_limit_reached_amounts_are_exact_dollars(limit: int, used: int, held: in
     told = re.findall(r"\$(\d+\.\d+)", error.message)
     assert [Decimal(amount) * 10**9 for amount in told] == [limit, used, held]
     assert all(len(amount.partition(".")[2]) >= 2 for amount in told)
+
+
+def test_limit_of_one_model_names_it() -> None:
+    refused = Refused("project", "requests", "minute", 5, 5, 0, None, needed=1, retry_after=2.0, model="@cf/a")
+    error = limit_reached(refused, IDENTITY)
+    assert "for project `P` on requests per min of model `@cf/a`" in error.message
+    assert json.loads(error.envelope())["gateway"]["model"] == "@cf/a"
+    spent = limit_reached(Refused("key", "money", "minute", 5, 5, 0, None, needed=1, model="@cf/a"), IDENTITY)
+    assert "per minute for model `@cf/a`" in spent.message

@@ -52,6 +52,7 @@ def acts(ask: Ask) -> dict[tuple[str, str], tuple[str, dict[str, Any] | None]]:
         ("POST", "/projects/{project_id}/spend_limit"): BUDGET,
         ("DELETE", "/projects/{project_id}/spend_limit"): None,
         ("POST", "/projects/{project_id}/limits"): LIMITS,
+        ("POST", "/projects/{project_id}/rate_limits/{rate_limit_id}"): {"max_requests_per_1_minute": 7},
         ("POST", "/projects/{project_id}/service_accounts"): {"name": "second"},
         ("POST", "/projects/{project_id}/service_accounts/{account_id}"): {"name": "robot"},
         ("DELETE", "/projects/{project_id}/service_accounts/{account_id}"): None,
@@ -74,6 +75,7 @@ def acts(ask: Ask) -> dict[tuple[str, str], tuple[str, dict[str, Any] | None]]:
         ("DELETE", "/admin_api_keys/{key_id}"): None,
     }
     in_project = {"alert_id": ask("POST", f"/projects/{project}/spend_alerts", ALERT)["id"]}
+    ids["rate_limit_id"] = ask("GET", f"/projects/{project}/rate_limits")["data"][0]["id"]
     ids["alert_id"] = ask("POST", "/spend_alerts", ALERT)["id"]
     last = {
         ("POST", "/projects/{project_id}/spend_alerts/{alert_id}"): in_project,

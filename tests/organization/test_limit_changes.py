@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from support.admin_gateway import CATALOG
 
 from gateway.core.errors import InvalidRequest
 from gateway.core.limits import LARGEST_LIMIT
@@ -10,9 +11,11 @@ from gateway.core.records import Limit
 from gateway.organization.limit_changes import LimitChange, changed_limits, changes_text, read_limit_changes
 from gateway.organization.parameters import Body
 
+FP8 = "@cf/meta/llama-3.1-8b-instruct-fp8"
+
 
 def read(*limits: object) -> tuple[LimitChange, ...]:
-    return read_limit_changes(Body(json.dumps({"limits": limits}).encode()))
+    return read_limit_changes(Body(json.dumps({"limits": limits}).encode()), CATALOG)
 
 
 def test_read_limit_changes_takes_limits_and_removals() -> None:
@@ -25,7 +28,7 @@ def test_read_limit_changes_takes_limits_and_removals() -> None:
         LimitChange("concurrency", "now", 4),
         LimitChange("money", "total", None),
     )
-    assert read_limit_changes(Body(b"{}")) == ()
+    assert read_limit_changes(Body(b"{}"), CATALOG) == ()
 
 
 @pytest.mark.parametrize(
@@ -59,3 +62,19 @@ def test_changed_limits_leaves_alone_what_no_change_names() -> None:
     assert changed_limits(before, changes) == (Limit("requests", 30, "minute"), Limit("money", 7, "day"))
     assert changed_limits(before, ()) == before
     assert changes_text(changes) == "requests/minute=30 tokens/day=none money/day=7"
+
+
+def test_limits_of_one_model_stand_beside_the_others() -> None:
+    changes = read(
+        {"kind": "requests", "window": "minute", "limit": 60},
+        {"kind": "requests", "window": "minute", "limit": 6, "model": "llama-3.1-8b-instruct-fp8"},
+    )
+    limits = changed_limits((), changes)
+    assert limits == (Limit("requests", 60, "minute"), Limit("requests", 6, "minute", FP8))
+    assert changes_text(changes) == f"requests/minute=60 requests/minute/{FP8}=6"
+    assert changed_limits(limits, (LimitChange("requests", "minute", None, FP8),)) == limits[:1]
+    for limit in ({"kind": "concurrency", "limit": 1}, {"kind": "tokens", "window": "month", "limit": 1}):
+        with pytest.raises(InvalidRequest, match="of one model"):
+            read({**limit, "model": FP8})
+    with pytest.raises(InvalidRequest, match="gpt-17"):
+        read({"kind": "requests", "window": "minute", "limit": 1, "model": "gpt-17"})
