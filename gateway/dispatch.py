@@ -17,23 +17,19 @@ from typing import TypeVar
 from gateway.attempts import Attempting
 from gateway.choice import OpenChoice, arrivals
 from gateway.config.settings import Settings
-from gateway.core.affinity import session_affinity
 from gateway.core.answer import Completion, Event, Failure, Finish, Usage
-from gateway.core.call import Call
 from gateway.core.catalog import Catalog
 from gateway.core.contracts import Answer, Surface
 from gateway.core.errors import GatewayError, InternalError, InvalidKey, StoreAway, UpstreamFailed
 from gateway.core.gaps import Gaps
-from gateway.core.patience import patience
 from gateway.core.reading import read_call
 from gateway.core.receipt import EndReason
 from gateway.core.records import Identity
 from gateway.core.retry import Attempts, Retry, error_of
-from gateway.core.routing import Plan
 from gateway.departures import Departures
 from gateway.fleet.knowledge import Knowledge
 from gateway.heartbeat import Heartbeat
-from gateway.job import END_REASONS, Job, Request
+from gateway.job import END_REASONS, Job, Request, admitted
 from gateway.keys import Keyring, redact
 from gateway.ledger.contract import Held, Ledger, Refused, Stale
 from gateway.planning import Planning
@@ -137,7 +133,7 @@ class Dispatch:
         self._withdrawals.join(exchange, identity, work)
         call = read_call(request.surface, body, request.snapshot.chat.max_choices, identity.access.default_route)
         plan = await self._planning.plan(call, identity, request.snapshot.catalog)
-        job = request.job = self._job(request, identity, call, plan)
+        job = request.job = admitted(request, identity, call, plan, time.time())
         if call.stream:
             await self._relay(request, job, await self._open(request, job))
         else:
@@ -164,24 +160,6 @@ class Dispatch:
         if identity is None:
             raise InvalidKey(f"Incorrect API key provided: {redact(token)}.", code="invalid_api_key")
         return identity
-
-    def _job(self, request: Request, identity: Identity, call: Call, plan: Plan) -> Job:
-        first = plan.candidates[0]
-        return Job(
-            id=request.id,
-            surface=request.surface.name,
-            upstream=request.upstream,
-            arrived=request.arrived,
-            deadline=request.arrived + patience(_stated(request.exchange), request.snapshot.upstream.total_seconds),
-            identity=identity,
-            call=call,
-            plan=plan,
-            candidate=first,
-            price=first.model.price_at(time.time()),
-            refuses_clamping=request.snapshot.chat.out_of_range == "refuse",
-            affinity=session_affinity(identity.key.id, call),
-            ignored=call.ignored,
-        )
 
     async def _attempt(self, request: Request, job: Job, perform: Perform[T]) -> list[T]:
         """Hold, attempt, and on failure fall back, until a candidate answers or the table says that none will."""
@@ -352,8 +330,3 @@ class Dispatch:
         self._witness.settle(job, receipt, now)
         if job.end in _COMPLETE:
             self._knowledge.settled(job.sample())
-
-
-def _stated(exchange: Exchange) -> str | None:
-    """The seconds an official SDK says that it will wait: Python's header, else JavaScript's."""
-    return exchange.header(b"x-stainless-read-timeout") or exchange.header(b"x-stainless-timeout")

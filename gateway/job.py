@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 
 from gateway.choice import OpenChoice
 from gateway.config.settings import Settings
+from gateway.core.affinity import session_affinity
 from gateway.core.answer import FinishReason
 from gateway.core.call import Call
 from gateway.core.catalog import Price
@@ -16,6 +17,7 @@ from gateway.core.contracts import Encoder, Surface
 from gateway.core.eligibility import MIN_OUTPUT_TOKENS, Candidate, Sample
 from gateway.core.errors import GatewayError, PolicyError
 from gateway.core.gaps import Gaps
+from gateway.core.patience import patience
 from gateway.core.rates import Rate, rate_headers
 from gateway.core.receipt import EndReason, Receipt
 from gateway.core.records import Identity
@@ -215,3 +217,28 @@ class Request:
         ]
         found += self.job.headers() if self.job else [(b"x-gateway-attempts", b"0")]
         return found
+
+
+def admitted(request: Request, identity: Identity, call: Call, plan: Plan, now: float) -> Job:
+    """The job of a request that is identified, parsed and planned; `now` (unix seconds) decides the price."""
+    first = plan.candidates[0]
+    return Job(
+        id=request.id,
+        surface=request.surface.name,
+        upstream=request.upstream,
+        arrived=request.arrived,
+        deadline=request.arrived + patience(_stated(request.exchange), request.snapshot.upstream.total_seconds),
+        identity=identity,
+        call=call,
+        plan=plan,
+        candidate=first,
+        price=first.model.price_at(now),
+        refuses_clamping=request.snapshot.chat.out_of_range == "refuse",
+        affinity=session_affinity(identity.key.id, call),
+        ignored=call.ignored,
+    )
+
+
+def _stated(exchange: Exchange) -> str | None:
+    """The seconds an official SDK says that it will wait: Python's header, else JavaScript's."""
+    return exchange.header(b"x-stainless-read-timeout") or exchange.header(b"x-stainless-timeout")
