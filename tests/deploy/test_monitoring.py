@@ -40,8 +40,10 @@ def scraped(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
         prometheus(folder, f"127.0.0.1:{port}") as server,
     ):
         server.wait_for("gateway_attempts_total")
+        product.chat(asking("Count to 30", stream=True))
+        server.wait_for("gen_ai_server_time_to_first_token_seconds_count")  # from here on it can rise
         play(product)
-        server.wait_for("sum(gateway_requests_total) >= 8")
+        server.wait_for("sum(gateway_requests_total) >= 9")
         server.wait_for('gateway_refusals_total{scope="project"} > 0')
         server.wait_for("sum(increase(gen_ai_server_time_to_first_token_seconds_count[30s])) > 0")
         server.wait_for("gateway_limit_used_ratio > 0")

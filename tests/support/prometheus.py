@@ -1,4 +1,4 @@
-"""A real Prometheus, from Debian's package, that scrapes one gateway every half second."""
+"""A real Prometheus, from Debian's package, that scrapes one gateway every second."""
 
 import shutil
 import subprocess
@@ -49,7 +49,7 @@ def prometheus(folder: Path, target: str) -> Iterator[Prometheus]:
     """Scrapes `target` (`host:port`) with the shipped configuration and rules, only faster."""
     program = need(shutil.which("prometheus"), "prometheus (apt install prometheus)")
     configuration = yaml.safe_load((MONITORING / "prometheus.yml").read_text())
-    configuration["global"] = {"scrape_interval": "500ms", "evaluation_interval": "1s", "scrape_timeout": "500ms"}
+    configuration["global"] = {"scrape_interval": "1s", "evaluation_interval": "1s", "scrape_timeout": "1s"}
     configuration["rule_files"] = [str(MONITORING / name) for name in configuration["rule_files"]]
     configuration["scrape_configs"][0]["static_configs"] = [{"targets": [target]}]
     file = folder / "prometheus.yml"
