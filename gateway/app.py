@@ -39,6 +39,7 @@ from gateway.ledger.audit.trimming import Retention, Trimmer
 from gateway.ledger.audit.verification import Verifier
 from gateway.ledger.burn import watch_burn
 from gateway.ledger.service import LedgerOptions, StoreLedger
+from gateway.log.access import AccessLog, open_access_log
 from gateway.metrics import Metrics
 from gateway.organization.rejections import Rejections
 from gateway.organization.service import AdminService, admin_service
@@ -88,10 +89,13 @@ class Gateway:
                 return
             send = self._cross_origin.opened(scope, send)
         surface = SURFACES.get(scope["path"])
+        if surface is not None and scope["method"] == "POST" and self._is_open:
+            await self._dispatch.serve(surface, scope, receive, send)
+            return
+        if self._access is not None:
+            send = self._access.watched(scope, send)
         if surface is None or scope["method"] != "POST":
             await self._site.router(scope, receive, send)
-        elif self._is_open:
-            await self._dispatch.serve(surface, scope, receive, send)
         else:
             await refuse(StoreAway(self._store_trouble, retry_after=1.0), scope, receive, send)
 
@@ -138,7 +142,7 @@ class Gateway:
         self._knowledge = knowledge = Knowledge(time.time)
         self._exchange = Exchange(self._store, layout, knowledge.board, knowledge.learn)
         planning = Planning(tokenizer, knowledge, time.time, random.random)
-        witness = Witness(self._metrics)
+        witness = self._create_witness(settings)
         self._withdrawals = Withdrawals(self._store, layout)
         leaving = Departures(tokenizer.count), self._withdrawals
         collaborators = Collaborators(keyring, self._ledger, attempting, planning, knowledge, witness, *leaving)
@@ -152,6 +156,10 @@ class Gateway:
         self._site.router.routes.append(Route("/v1/explain", explain))
         self._site.notice = worker.notice
         self._reporter = self._create_reporter(admin, knowledge, witness)
+
+    def _create_witness(self, settings: Settings) -> Witness:
+        self._access: AccessLog | None = open_access_log(settings.log.format) if settings.log.access else None
+        return Witness(self._metrics, self._access)
 
     def _create_reporter(self, admin: AdminService, knowledge: Knowledge, witness: Witness) -> Reporter:
         sources = Sources(
@@ -299,6 +307,8 @@ class Gateway:
         if self._is_open and not await self._ledger.drain(asyncio.get_running_loop().time() + _DRAIN_SECONDS):
             _log.warning("%d receipts wait in the spool for the next start", self._ledger.pending)
         await _in_order(self._ledger.close, self._store.close, self._client.close)
+        if self._access is not None:
+            await asyncio.to_thread(self._access.close)
 
 
 def _cross_origin(settings: Settings) -> CrossOrigin | None:

@@ -193,12 +193,16 @@ class Attempting:
             consumption = Consumption(Usage(job.candidate.prompt_tokens, relayed), "counted")
         else:
             consumption = Consumption(usage, "reported")
+        if job.logs_content:
+            job.texts.append(choice.reader.text)
         self._book(job, consumption, end, choice.started)
 
     def _consumption(self, job: Job, completion: Completion) -> Consumption:
+        if job.logs_content:
+            job.texts.append(_generated(completion))
         if completion.usage is not None:
             return Consumption(completion.usage, "reported")
-        text = completion.text + "".join(call.name + call.arguments for call in completion.tool_calls)
+        text = _generated(completion)
         # The upstream counts the end-of-turn token, except where the limit cut the answer.
         tokens = self._tokenizer.count(text) + (completion.finish_reason != "length")
         return Consumption(Usage(job.candidate.prompt_tokens, tokens), "counted")
@@ -209,6 +213,10 @@ class Attempting:
 
     def _book(self, job: Job, consumption: Consumption, end: EndReason, started: float) -> None:
         job.tally.answered(job.candidate, job.price, consumption, end, job.timing(started, self._clock()))
+
+
+def _generated(completion: Completion) -> str:
+    return completion.text + "".join(call.name + call.arguments for call in completion.tool_calls)
 
 
 def _per_choice(job: Job) -> list[Call]:

@@ -74,6 +74,7 @@ class Job:
     upstream_seconds: float = 0.0  # waited for the upstream's first event or whole answer
     ignored: tuple[str, ...] = ()  # parameters without effect or changed, for x-gateway-ignored
     tally: Tally = field(default_factory=Tally)
+    texts: list[str] = field(default_factory=list)  # what was answered, for logs of those who want it there
     choices: list[OpenChoice] = field(default_factory=list)  # open upstream streams
 
     @property
@@ -86,6 +87,11 @@ class Job:
         """What the client and, overruling it, the key and its project say of the request."""
         own = self.identity.rules.tags
         return {**dict(self.call.tags), **own} if own else dict(self.call.tags)
+
+    @property
+    def logs_content(self) -> bool:
+        """Whether project or key want prompts and answers in the log."""
+        return bool(self.identity.rules.log_content)
 
     def timing(self, started: float, now: float) -> Timing:
         """When an attempt started, from the arrival, and how long it took until `now`."""

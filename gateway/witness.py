@@ -1,18 +1,22 @@
-"""Everybody who only looks on: told by dispatch what happens to requests, it counts. Never changes one of them."""
+"""Everybody who only looks on: told by dispatch what happens to requests, it counts and logs. Never changes one."""
+
+import time
 
 from gateway.core.errors import GatewayError
 from gateway.core.receipt import Receipt
 from gateway.job import Job, Request
 from gateway.ledger.contract import Refused
+from gateway.log.access import AccessLine, AccessLog, client_of
 from gateway.metrics import Metrics
 
 
 class Witness:
-    """One per worker. `in_flight` is how many requests are being served now."""
+    """One per worker. `in_flight` is how many requests are being served now; without a log nothing is logged."""
 
-    def __init__(self, metrics: Metrics) -> None:
+    def __init__(self, metrics: Metrics, log: AccessLog | None = None) -> None:
         self.in_flight = 0
         self._metrics = metrics
+        self._log = log
 
     def begin(self, request: Request) -> None:
         """A request has arrived; `end` follows, whatever happens."""
@@ -21,6 +25,8 @@ class Witness:
     def end(self, request: Request) -> None:
         """Nothing more will happen to this request."""
         self.in_flight -= 1
+        if self._log is not None:
+            self._log.write(_access_line(request, self._log.now(), time.monotonic()))
 
     def disconnect(self) -> None:
         """The client left before its answer was complete."""
@@ -39,3 +45,47 @@ class Witness:
         """The request has its receipt; its last bytes may still be on their way. `now` is monotonic seconds."""
         until_first_byte = (job.first_byte or now) - job.arrived
         self._metrics.observe(receipt, until_first_byte - job.upstream_seconds, job.gaps)
+
+
+def _access_line(request: Request, moment: str, now: float) -> AccessLine:
+    scope, error, job = request.exchange.scope, request.refusal, request.job
+    line = AccessLine(
+        time=moment,
+        level="error" if error is not None and error.status >= 500 else "info",
+        logger="gateway.access",
+        id=request.id,
+        method=scope["method"],
+        path=scope["path"],
+        status=_status(request),
+        ms=round((now - request.arrived) * 1000),
+        client=client_of(scope),
+    )
+    if error is not None:
+        line.error_type, line.error_code = error.type, error.code
+    if job is not None:
+        _tell_job(line, job)
+    return line
+
+
+def _status(request: Request) -> int:
+    """What the client got, or 499 where it did not wait for it."""
+    if request.job is not None:
+        return request.job.status
+    return 499 if request.refusal is None else request.refusal.status
+
+
+def _tell_job(line: AccessLine, job: Job) -> None:
+    """Who asked for what, how it ended, what it cost: as the row has it, where there is one."""
+    line.end = job.end
+    line.project, line.key = job.identity.project.id, job.identity.key.id
+    line.requested_model, line.route = job.call.requested_model, job.plan.route.name
+    line.model, line.reason = job.candidate.model.id, job.candidate.reason
+    line.stream = job.call.stream
+    line.attempts = len(job.tally.attempts)
+    line.prompt_tokens, line.completion_tokens = job.tally.prompt_tokens, job.tally.completion_tokens
+    dollars, nano = divmod(job.tally.cost_nano, 1_000_000_000)
+    line.cost_usd = f"{dollars}.{nano:09d}"
+    if job.first_byte is not None and job.call.stream:
+        line.ttft_ms = round((job.first_byte - job.arrived) * 1000)
+    if job.logs_content:
+        line.prompt, line.answers = job.call.messages, job.texts

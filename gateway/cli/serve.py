@@ -3,7 +3,6 @@ prints what a user needs to know. Status 0 after an orderly end, 2 where it cann
 """
 
 import contextlib
-import logging
 import sys
 import time
 from collections.abc import Iterator, Mapping
@@ -15,6 +14,7 @@ from gateway.cli.banner import Started, describe, quickstart
 from gateway.config.load import load
 from gateway.config.problems import ConfigErrors
 from gateway.config.settings import ServerSettings, Settings
+from gateway.log.setting_up import set_up
 from gateway.supervise.account import AccountCheck, start_check
 from gateway.supervise.endpoint import Endpoint, reachable
 from gateway.supervise.errors import CannotStart
@@ -56,11 +56,11 @@ class ServeOptions:
 
 def serve(options: ServeOptions) -> int:
     """Run the gateway until told to end; returns the exit status."""
-    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    logging.getLogger("gateway").setLevel(logging.INFO)
+    set_up("console")
     try:
         reading = read_configuration(options)
         settings = reading.settings
+        set_up(settings.log.format)
         if options.is_rehearsal:
             return rehearse(settings, ParentOptions().app)
         with Parent(settings, _parent_options(options, reading)) as parent:

@@ -31,6 +31,7 @@ FIXED: Final = frozenset(
         "data_dir",
         "is_demo",
         "ledger",
+        "log",
         "metrics",
         "neurons",
         "server.host",
@@ -39,6 +40,7 @@ FIXED: Final = frozenset(
         "spool",
         "store",
         "tokenizer_path",
+        "tracing",
     }
 )
 # Settings whose name in the file is another one.

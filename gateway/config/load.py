@@ -18,10 +18,12 @@ from gateway.config.server import server_settings
 from gateway.config.settings import (
     ChatSettings,
     LedgerSettings,
+    LogSettings,
     MetricsSettings,
     Settings,
     SpoolSettings,
     StoreSettings,
+    TracingSettings,
 )
 from gateway.config.upstream import upstream_settings
 from gateway.core.neurons import NeuronPrice
@@ -80,6 +82,8 @@ def load_traced(
         alerts=alert_settings(values.get("alerts", {}), reading),
         neurons=_neuron_price(values.get("neurons", {})),
         metrics=MetricsSettings(**values.get("metrics", {})),
+        log=LogSettings(**values.get("log", {})),
+        tracing=TracingSettings(**values.get("tracing", {})),
         data_dir=data_dir / "demo" if demo else data_dir,
         admin_key=admin_key,
         catalog=CatalogBuild(values, reading).catalog(with_aliases=demo),

@@ -22,6 +22,7 @@ from gateway.config.kinds import (
     text,
     usd,
 )
+from gateway.config.observing import LOG, TRACING
 from gateway.config.settings import (
     ChatSettings,
     LedgerSettings,
@@ -293,6 +294,8 @@ ROOT: Final = Section(
         Key("alerts", ALERTS, "Who is told how much of a budget is used."),
         Key("neurons", NEURONS, "What the account pays for neurons, beside the price book."),
         Key("metrics", METRICS, "Prometheus."),
+        Key("log", LOG, "Standard error."),
+        Key("tracing", TRACING, "OpenTelemetry."),
         Key("tokenizer", TOKENIZER, "Exact token counts."),
         *CATALOG_KEYS,
     )

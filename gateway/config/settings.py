@@ -96,6 +96,23 @@ class MetricsSettings:
 
 
 @dataclass(slots=True, frozen=True)
+class LogSettings:
+    """How the log is written; `access` is one line per request."""
+
+    format: Literal["console", "json"] = "console"
+    access: bool = True
+
+
+@dataclass(slots=True, frozen=True)
+class TracingSettings:
+    """Where spans go, OTLP over HTTP; empty switches them off. `sample_ratio` is of traces begun here."""
+
+    endpoint: str = ""
+    authorization: str = field(default="", repr=False)
+    sample_ratio: float = 1.0
+
+
+@dataclass(slots=True, frozen=True)
 class Settings:
     """Everything read from configuration and environment, complete and valid."""
 
@@ -111,5 +128,7 @@ class Settings:
     spool: SpoolSettings = field(default_factory=SpoolSettings)
     alerts: AlertSettings = field(default_factory=AlertSettings)
     neurons: NeuronPrice = field(default_factory=NeuronPrice)
+    log: LogSettings = field(default_factory=LogSettings)
+    tracing: TracingSettings = field(default_factory=TracingSettings)
     tokenizer_path: Path | None = None
     is_demo: bool = False

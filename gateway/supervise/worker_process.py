@@ -19,6 +19,7 @@ from typing import Protocol
 import uvicorn
 
 from gateway.config.settings import ServerSettings, Settings
+from gateway.log.setting_up import set_up
 from gateway.metrics import join_slot
 from gateway.supervise.certificate import create_context, renew
 from gateway.supervise.order import (
@@ -198,9 +199,8 @@ def main(arguments: list[str]) -> int:
     """Serve until told to leave. Raises whatever the app's construction raises: the parent sees the status."""
     # A signal before the loop runs just ends the process: nothing has been accepted yet.
     control, listener = (socket.socket(fileno=int(number)) for number in arguments)
-    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    logging.getLogger("gateway").setLevel(logging.INFO)
     order = receive_order(control)
+    set_up(order.worker.settings.log.format)
     join_slot(order.worker.slot)
     module, _, function = order.app.partition(":")
     app = getattr(import_module(module), function)(order.worker)
