@@ -32,6 +32,7 @@ from gateway.departures import Departures
 from gateway.dispatch import Collaborators, Dispatch
 from gateway.explain import Explain
 from gateway.fleet.exchange import Exchange
+from gateway.fleet.governor import Governor
 from gateway.fleet.knowledge import Knowledge
 from gateway.keys import Keyring, ensure_organization
 from gateway.ledger.audit.auditor import Auditor
@@ -73,6 +74,7 @@ class Gateway:
 
     def __init__(self, worker: WorkerSettings) -> None:
         self._worker = worker
+        self._name = f"{os.getpid()}.{secrets.token_hex(8)}"  # among all workers
         self._is_open = False
         self._tasks: list[asyncio.Task[None]] = []
         self._prepared: tuple[Settings, Client] | None = None
@@ -139,13 +141,14 @@ class Gateway:
         self._tokenizer = tokenizer = load_tokenizer(settings.tokenizer_path)
         keyring = Keyring(self._store, layout, time.time)
         attempting = self._attempting(settings, self._client)
-        self._knowledge = knowledge = Knowledge(time.time)
-        self._exchange = Exchange(self._store, layout, knowledge.board, knowledge.learn)
-        planning = Planning(tokenizer, knowledge, time.time, random.random)
+        knowledge = self._join_fleet()
+        planning = Planning(tokenizer, knowledge, self._governor.full, time.time, random.random)
         witness = self._create_witness(settings)
         self._withdrawals = Withdrawals(self._store, layout)
         leaving = Departures(tokenizer.count), self._withdrawals
-        collaborators = Collaborators(keyring, self._ledger, attempting, planning, knowledge, witness, *leaving)
+        collaborators = Collaborators(
+            keyring, self._ledger, attempting, planning, self._governor, knowledge, witness, *leaving
+        )
         self._dispatch = Dispatch(settings, worker.upstream_name, collaborators)
         sessions = Sessions(self._store, layout, worker.admin_key)
         admin = self._admin(sessions)
@@ -161,6 +164,14 @@ class Gateway:
         self._access: AccessLog | None = open_access_log(settings.log.format) if settings.log.access else None
         return Witness(self._metrics, self._access)
 
+    def _join_fleet(self) -> Knowledge:
+        """What this worker learns and may send, beside what all others do."""
+        store, layout, settings = self._store, self._layout, self._settings
+        self._knowledge = Knowledge(time.time)
+        self._exchange = Exchange(store, layout, self._knowledge.board, self._knowledge.learn)
+        self._governor = Governor(store, layout, self._name, settings.account, settings.catalog)
+        return self._knowledge
+
     def _create_reporter(self, admin: AdminService, knowledge: Knowledge, witness: Witness) -> Reporter:
         sources = Sources(
             self._ledger,
@@ -168,6 +179,7 @@ class Gateway:
             admin.registry,
             knowledge.learned,
             lambda: witness.in_flight,
+            lambda: self._governor.queued,
             lambda: self._is_open,
         )
         return Reporter(sources, self._metrics, self._settings, reads_limits=self._worker.slot == 0)
@@ -178,7 +190,7 @@ class Gateway:
             self._store,
             layout,
             Verifier(self._store, layout, lambda: self._ledger.pending),
-            f"{os.getpid()}.{secrets.token_hex(8)}",
+            self._name,
             lambda standing: self._metrics.books.show_audit(standing.drift, standing.verified_at),
             Trimmer(
                 self._store,
@@ -220,6 +232,7 @@ class Gateway:
         old, self._client = self._client, client
         self._retire(old, self._settings.upstream.total_seconds)
         self._settings = settings
+        self._governor.adopt(settings.account, settings.catalog)
         self._dispatch.adopt(settings, self._attempting(settings, client))
         self._site.catalog = settings.catalog
         self._reporter.settings = settings
@@ -266,7 +279,9 @@ class Gateway:
 
     async def _exchange_forever(self, opening: asyncio.Task[None]) -> None:
         await asyncio.wait([opening])
-        await self._exchange.run()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._exchange.run())
+            group.create_task(self._governor.run())
 
     async def _watch_budgets(self, opening: asyncio.Task[None]) -> None:
         await asyncio.wait([opening])

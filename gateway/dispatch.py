@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
 
+from gateway.admission import Admission
 from gateway.attempts import Attempting
 from gateway.choice import OpenChoice, arrivals
 from gateway.config.settings import Settings
 from gateway.core.answer import Completion, Event, Failure, Finish, Usage
-from gateway.core.catalog import Catalog
 from gateway.core.contracts import Answer, Surface
 from gateway.core.errors import GatewayError, InternalError, InvalidKey, StoreAway, UpstreamFailed
 from gateway.core.gaps import Gaps
@@ -27,11 +27,12 @@ from gateway.core.receipt import EndReason
 from gateway.core.records import Identity
 from gateway.core.retry import Attempts, Retry, error_of
 from gateway.departures import Departures
+from gateway.fleet.governor import Governor
 from gateway.fleet.knowledge import Knowledge
 from gateway.heartbeat import Heartbeat
 from gateway.job import END_REASONS, Job, Request, admitted
 from gateway.keys import Keyring, redact
-from gateway.ledger.contract import Held, Ledger, Refused, Stale
+from gateway.ledger.contract import Ledger
 from gateway.planning import Planning
 from gateway.relay import JSON_TYPE, SSE_HEADERS, ClientGone, Exchange, Receive, Scope, Send, bearer_token, current_task
 from gateway.withdrawal import Withdrawals
@@ -59,6 +60,7 @@ class Collaborators:
     ledger: Ledger
     attempting: Attempting
     planning: Planning
+    governor: Governor
     knowledge: Knowledge
     witness: Witness
     departures: Departures
@@ -80,6 +82,7 @@ class Dispatch:
         self._witness = collaborators.witness
         self._departures = collaborators.departures
         self._withdrawals = collaborators.withdrawals
+        self._admission = Admission(self._keyring, self._ledger, self._planning, collaborators.governor, self._witness)
 
     def adopt(self, snapshot: Settings, attempting: Attempting) -> None:
         """From the next request on. Those in flight keep their snapshot, and the client their attempts began with."""
@@ -162,15 +165,13 @@ class Dispatch:
         return identity
 
     async def _attempt(self, request: Request, job: Job, perform: Perform[T]) -> list[T]:
-        """Hold, attempt, and on failure fall back, until a candidate answers or the table says that none will."""
-        if not self._ledger.has_room():
-            raise StoreAway("The gateway cannot write receipts now, so nothing may be spent.", retry_after=5.0)
+        """Be admitted, attempt, fall back on failure, until a candidate answers or the table says that none will."""
         candidates = job.plan.candidates
         attempts = Attempts(len(candidates), job.plan.route.max_attempts)
         number = 0
         while True:
             job.candidate = candidates[number]
-            granted = await self._hold(job, request.snapshot.catalog)
+            granted = await self._admission.admit(job, request.snapshot.catalog)
             if job.plan.candidates is not candidates:  # the key may use something else than was believed
                 candidates, number = job.plan.candidates, 0
                 attempts = Attempts(len(candidates), job.plan.route.max_attempts, attempts.made)
@@ -199,34 +200,6 @@ class Dispatch:
         if request.exchange.is_gone:
             return False
         return (retry.is_whole or not request.exchange.is_committed) and self._knowledge.take_retry()
-
-    async def _hold(self, job: Job, catalog: Catalog) -> int:
-        """Claim the candidate's worst case, or restate the claim for it. Returns the max_tokens granted per choice.
-
-        There is another plan and no claim where the store knows other rules of the key than the plan was made by, and
-        where a limit of this candidate alone is in the way.
-        """
-        job.price = job.candidate.model.price_at(time.time())
-        for _ in range(2):
-            held = await self._ledger.hold(job.claims())
-            if isinstance(held, Held):
-                job.held, job.rates, job.is_owed = held, held.rates, True
-                return held.max_tokens
-            if isinstance(held, Refused):
-                if job.passes_over(held):
-                    return 0
-                self._witness.refused(held)
-                raise job.refusal(held)
-            if not isinstance(held, Stale):
-                self._keyring.forget(job.identity.key_hash)
-                raise InvalidKey("This API key has been revoked.", code="invalid_api_key")
-            is_outdated = held.identity.access != job.identity.access
-            job.identity = held.identity
-            self._keyring.replace(held.identity)
-            if is_outdated:
-                job.plan = await self._planning.plan(job.call, job.identity, catalog)
-                return 0
-        raise StoreAway("The records of this key keep changing; try again.", retry_after=1.0)
 
     async def _respond(self, request: Request, job: Job, choices: list[Completion]) -> None:
         """A whole answer. The receipt is on disk before the client sees a byte."""

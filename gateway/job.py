@@ -71,6 +71,7 @@ class Job:
     encoder: Encoder | None = None  # of a stream that has begun
     first_byte: float | None = None
     gaps: Gaps | None = None  # of a stream, between its events
+    queued_seconds: float = 0.0  # waited for its turn at the account
     upstream_seconds: float = 0.0  # waited for the upstream's first event or whole answer
     ignored: tuple[str, ...] = ()  # parameters without effect or changed, for x-gateway-ignored
     tally: Tally = field(default_factory=Tally)
@@ -125,6 +126,8 @@ class Job:
             request_id = refused.upstream_request_id or ""
             found.append((b"x-gateway-upstream-request-id", request_id.encode("ascii", "replace")))
         found += rate_headers(self.rates)
+        if self.queued_seconds:
+            found.append((b"x-gateway-queued-ms", b"%d" % round(self.queued_seconds * 1000)))
         if self.ignored:
             found.append((b"x-gateway-ignored", ", ".join(dict.fromkeys(self.ignored)).encode("ascii", "replace")))
         return found
@@ -192,7 +195,9 @@ class Job:
             tags=self.tags,
         )
         ttft = None if self.first_byte is None else round((self.first_byte - self.arrived) * 1000)
-        outcome = Outcome(self.end, self.status, round((now - self.arrived) * 1000), ttft)
+        outcome = Outcome(
+            self.end, self.status, round((now - self.arrived) * 1000), ttft, round(self.queued_seconds * 1000)
+        )
         return receipt(circumstances, self.tally, outcome)
 
 

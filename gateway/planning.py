@@ -18,13 +18,21 @@ from gateway.tokenizer import THREAD_CHARS, Tokenizer
 
 
 class Planning:
-    """One per worker. `clock` is unix seconds; `draw` gives random numbers in [0, 1)."""
+    """One per worker. `full` tells which models cannot be asked now without exceeding the account's rates; `clock` is
+    unix seconds; `draw` gives random numbers in [0, 1).
+    """
 
     def __init__(
-        self, tokenizer: Tokenizer, knowledge: Knowledge, clock: Callable[[], float], draw: Callable[[], float]
+        self,
+        tokenizer: Tokenizer,
+        knowledge: Knowledge,
+        full: Callable[[], frozenset[str]],
+        clock: Callable[[], float],
+        draw: Callable[[], float],
     ) -> None:
         self._tokenizer = tokenizer
         self._knowledge = knowledge
+        self._full = full
         self._clock = clock
         self._draw = draw
 
@@ -50,5 +58,6 @@ class Planning:
             knowledge.learned(),
             knowledge.outputs(identity.key.id),
             identity.access,
+            self._full(),
             self._draw(),
         )

@@ -27,13 +27,14 @@ LIMIT_SECONDS: Final = 15.0
 
 @dataclass(slots=True, frozen=True)
 class Sources:
-    """Where a worker's state is read from. `learned`, `in_flight` and `is_open` are asked each time."""
+    """Where a worker's state is read from. `learned`, `in_flight`, `queued` and `is_open` are asked each time."""
 
     ledger: StoreLedger
     store: RedisStore
     registry: Registry
     learned: Callable[[], Learned]
     in_flight: Callable[[], int]
+    queued: Callable[[], int]
     is_open: Callable[[], bool]
 
 
@@ -78,6 +79,7 @@ class Reporter:
                 expired=sources.ledger.expired,
                 admitted_without_store=sources.ledger.admitted_without_store,
                 store_queue=sources.store.queued,
+                queued=sources.queued(),
                 is_store_connected=sources.is_open() and sources.store.is_connected,
                 models=self._models(learned),
                 stop=learned.stop.kind if learned.stop is not None and learned.stop.until > time.time() else "",

@@ -36,6 +36,14 @@ class Witness:
         """A limit is in the way."""
         self._metrics.refused(refused.scope, refused.kind)
 
+    def queued(self, seconds: float) -> None:
+        """A request has waited so long for its turn at the account."""
+        self._metrics.queued(seconds)
+
+    def turned_away(self) -> None:
+        """A request would have had to wait too long for the account, or among too many."""
+        self._metrics.refused("account", "requests")
+
     def fail(self, request: Request, error: GatewayError) -> None:
         """The client is told of an error."""
         request.refusal = error
@@ -44,7 +52,7 @@ class Witness:
     def settle(self, job: Job, receipt: Receipt, now: float) -> None:
         """The request has its receipt; its last bytes may still be on their way. `now` is monotonic seconds."""
         until_first_byte = (job.first_byte or now) - job.arrived
-        self._metrics.observe(receipt, until_first_byte - job.upstream_seconds, job.gaps)
+        self._metrics.observe(receipt, until_first_byte - job.upstream_seconds - job.queued_seconds, job.gaps)
 
 
 def _access_line(request: Request, moment: str, now: float) -> AccessLine:

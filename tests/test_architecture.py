@@ -45,7 +45,9 @@ ARROWS: dict[str, set[str]] = {
     "explain": {"planning", "keys", "relay", "config", "core"},
     "departures": {"job", "relay", "core"},
     "attempts": {"choice", "job", "client", "tokenizer", "core"},
+    "admission": {"fleet", "job", "keys", "ledger", "planning", "witness", "core"},
     "dispatch": {
+        "admission",
         "attempts",
         "choice",
         "job",

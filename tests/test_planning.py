@@ -32,7 +32,7 @@ def asking(text: str) -> Call:
 @pytest.mark.parametrize("words", [10, 20_000])
 @on_loop
 async def test_planning_counts_the_same_in_a_thread(words: int) -> None:
-    planning = Planning(TOKENIZER, Knowledge(Clock()), Clock(), lambda: 0.5)
+    planning = Planning(TOKENIZER, Knowledge(Clock()), frozenset, Clock(), lambda: 0.5)
     facts = await planning.facts(asking("word " * words), ASKER)
     assert words < facts.prompt_tokens["llama3.1"] < words + 60
     assert facts.prompt_chars == facts.longest_content_chars == 5 * words - 1  # the template strips
@@ -43,7 +43,7 @@ async def test_planning_counts_the_same_in_a_thread(words: int) -> None:
 async def test_planning_knows_what_the_worker_learned() -> None:
     clock = Clock()
     knowledge = Knowledge(clock)
-    planning = Planning(TOKENIZER, knowledge, clock, lambda: 0.0)
+    planning = Planning(TOKENIZER, knowledge, frozenset, clock, lambda: 0.0)
     before = await planning.plan(asking("hi"), ASKER, CATALOG)
     for _ in range(2):
         knowledge.failed(before.candidates[0], Failure("retired", "x"))
@@ -58,7 +58,7 @@ async def test_planning_knows_what_the_worker_learned() -> None:
 
 @on_loop
 async def test_planning_keeps_to_the_rules_of_the_key() -> None:
-    planning = Planning(TOKENIZER, Knowledge(Clock()), Clock(), lambda: 0.0)
+    planning = Planning(TOKENIZER, Knowledge(Clock()), frozenset, Clock(), lambda: 0.0)
     plain = make_identity()
     fast = "@cf/meta/llama-3.1-8b-instruct-fast"
     key = msgspec.structs.replace(plain.key, rules=Rules(allowed_models=(fast,)))

@@ -59,7 +59,9 @@ def assignable(*, of_project: bool = False) -> list[str]:
 
 def explain_assignments(*, of_project: bool = False) -> str:
     """For `--help`."""
-    only_here = "log_content=true" if of_project else "owner=NAME disabled=true expires=30d|2026-12-31|never"
+    only_here = (
+        "log_content=true queue_weight=3" if of_project else "owner=NAME disabled=true expires=30d|2026-12-31|never"
+    )
     return (
         "name=TEXT rpm=60 tpm=100000 concurrency=4 usd/month=25 tokens/day=1000000 (a limit =none removes) "
         "allowed_models=A,B allowed_routes=auto default_route=auto on_disconnect=cancel|drain drain_up_to=500,20s "
@@ -70,7 +72,7 @@ def explain_assignments(*, of_project: bool = False) -> str:
 
 def complete_assignment(incomplete: str) -> list[str]:
     """For the shell: what `incomplete` may become."""
-    names = [*assignable(), "log_content", "rpm", "tpm", "concurrency", "usd/month", "usd/day"]
+    names = [*assignable(), "log_content", "queue_weight", "rpm", "tpm", "concurrency", "usd/month", "usd/day"]
     return [f"{name}=" for name in names if name.startswith(incomplete)]
 
 
@@ -129,6 +131,14 @@ def _read_drain(text: str, value: str) -> Member:
     return found
 
 
+def _read_weight(text: str, value: str) -> Member:
+    if value == _DEFAULT:
+        return None
+    if not value.isdecimal():
+        raise _bad(text, "a weight is a whole number")
+    return int(value)
+
+
 def _read_tags(text: str, value: str) -> Member:
     if value == _DEFAULT:
         return None
@@ -149,7 +159,7 @@ _RULES: Final[Mapping[str, Callable[[str, str], Member]]] = {
     "tags": _read_tags,
 }
 _KEY: Final = {"name": _read_text, "owner": _read_text, "disabled": _read_flag, **_RULES}
-_PROJECT: Final = {"name": _read_text, "log_content": _read_flag_rule, **_RULES}
+_PROJECT: Final = {"name": _read_text, "log_content": _read_flag_rule, "queue_weight": _read_weight, **_RULES}
 
 
 def _readers(*, of_project: bool) -> Mapping[str, Callable[[str, str], Member]]:

@@ -31,6 +31,7 @@ _CSV_COLUMNS = (
     "id", "created_ms", "project_id", "api_key_id", "surface", "requested_model", "route", "reason", "model",
     "prompt_tokens", "completion_tokens", "cached_tokens", "cost_nano", "neurons", "neurons_source", "usage_source",
     "price_source", "end_reason", "status", "stream", "latency_ms", "ttft_ms", "upstream", "attempts", "tags",
+    "queued_ms",
 )  # fmt: skip
 
 _encode = msgspec.json.Encoder(order="sorted").encode

@@ -16,6 +16,7 @@ _DEFAULTS: Final[Mapping[str, str]] = {
     "on_store_down": "deny",
     "on_revoke": "cut",
     "log_content": "false",
+    "queue_weight": "1",
 }
 
 

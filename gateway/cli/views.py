@@ -23,6 +23,7 @@ class Ruled(msgspec.Struct, kw_only=True):
     on_store_down: str | None = None
     on_revoke: str | None = None
     log_content: bool | None = None
+    queue_weight: int | None = None
     tags: dict[str, str] = {}
 
 
@@ -234,6 +235,7 @@ class Row(msgspec.Struct):
     neurons: Decimal | None = None
     neurons_source: str | None = None
     ttft_ms: int | None = None
+    queued_ms: int = 0
 
 
 class LedgerRow(msgspec.Struct):
@@ -265,6 +267,7 @@ class LedgerRow(msgspec.Struct):
     neurons: Decimal | None = None
     neurons_source: str | None = None
     ttft_ms: int | None = None
+    queued_ms: int = 0
 
 
 class NeuronDay(msgspec.Struct):

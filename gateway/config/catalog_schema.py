@@ -99,6 +99,12 @@ MODEL: Final = Section(
             "Neurons per million completion tokens.",
         ),
         Key(
+            "requests_per_minute",
+            integer(1, 1_000_000, may_be_null=True),
+            "Requests a minute the account may send to this model.",
+            "`account.requests_per_minute`",
+        ),
+        Key(
             "deprecated_on",
             day(may_be_null=True),
             "From this day (UTC) it comes after all others, until it answers.",

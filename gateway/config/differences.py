@@ -11,6 +11,7 @@ from gateway.config.settings import Settings
 
 RELOADABLE: Final = frozenset(
     {
+        "account",
         "alerts",
         "catalog",
         "chat",

@@ -26,6 +26,7 @@ from gateway.config.settings import (
     TracingSettings,
 )
 from gateway.config.upstream import upstream_settings
+from gateway.core.account import AccountRates
 from gateway.core.neurons import NeuronPrice
 
 
@@ -80,6 +81,7 @@ def load_traced(
         ledger=LedgerSettings(**values.get("ledger", {})),
         spool=SpoolSettings(**values.get("spool", {})),
         alerts=alert_settings(values.get("alerts", {}), reading),
+        account=AccountRates(**values.get("account", {})),
         neurons=_neuron_price(values.get("neurons", {})),
         metrics=MetricsSettings(**values.get("metrics", {})),
         log=LogSettings(**values.get("log", {})),

@@ -37,6 +37,7 @@ _MODEL_KEYS: Final = (
     "json_mode",
     "neurons_in_per_mtok",
     "neurons_out_per_mtok",
+    "requests_per_minute",
     "deprecated_on",
     "successor",
     "prices",

@@ -5,6 +5,7 @@ Defaults stand in settings.py and are only shown here.
 
 from typing import Final
 
+from gateway.config.account import ACCOUNT, NEURONS
 from gateway.config.alerts import ALERTS
 from gateway.config.catalog_schema import CATALOG_KEYS, MODEL_ID
 from gateway.config.kinds import (
@@ -20,7 +21,6 @@ from gateway.config.kinds import (
     network,
     number,
     text,
-    usd,
 )
 from gateway.config.observing import LOG, TRACING
 from gateway.config.settings import (
@@ -32,14 +32,12 @@ from gateway.config.settings import (
     StoreSettings,
     UpstreamSettings,
 )
-from gateway.core.neurons import NeuronPrice
 
 _SERVER: Final = ServerSettings()
 _UPSTREAM: Final = UpstreamSettings()
 _STORE: Final = StoreSettings()
 _CHAT: Final = ChatSettings()
 _LEDGER: Final = LedgerSettings()
-_NEURONS: Final = NeuronPrice()
 
 MAX_SECONDS: Final = 86_400
 
@@ -236,23 +234,6 @@ SPOOL: Final = Section(
     )
 )
 
-NEURONS: Final = Section(
-    (
-        Key(
-            "free_per_day",
-            integer(0, 1_000_000_000),
-            "Neurons the account has free per UTC day.",
-            str(_NEURONS.free_per_day),
-        ),
-        Key(
-            "usd_per_thousand",
-            usd(),
-            "What 1,000 neurons cost beyond those, dollars.",
-            f"{_NEURONS.usd_per_thousand:g}",
-        ),
-    )
-)
-
 METRICS: Final = Section(
     (
         Key(
@@ -292,6 +273,7 @@ ROOT: Final = Section(
         Key("ledger", LEDGER, "How long single requests stay readable; sums stay for good."),
         Key("spool", SPOOL, "Receipts on disk."),
         Key("alerts", ALERTS, "Who is told how much of a budget is used."),
+        Key("account", ACCOUNT, "What Cloudflare allows the account; requests wait rather than exceed it."),
         Key("neurons", NEURONS, "What the account pays for neurons, beside the price book."),
         Key("metrics", METRICS, "Prometheus."),
         Key("log", LOG, "Standard error."),

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from gateway.core.account import AccountRates
 from gateway.core.catalog import Catalog
 from gateway.core.neurons import NeuronPrice
 
@@ -127,6 +128,7 @@ class Settings:
     ledger: LedgerSettings = field(default_factory=LedgerSettings)
     spool: SpoolSettings = field(default_factory=SpoolSettings)
     alerts: AlertSettings = field(default_factory=AlertSettings)
+    account: AccountRates = field(default_factory=AccountRates)
     neurons: NeuronPrice = field(default_factory=NeuronPrice)
     log: LogSettings = field(default_factory=LogSettings)
     tracing: TracingSettings = field(default_factory=TracingSettings)

@@ -55,6 +55,7 @@ class Model:
     json_mode: Literal["native", "prompt", "auto"] = "auto"
     neurons_in_per_mtok: int | None = None
     neurons_out_per_mtok: int | None = None
+    requests_per_minute: int | None = None  # of the account; None: as `account.requests_per_minute` says
     deprecated_on: int | None = None  # unix seconds, UTC midnight
     successor: str | None = None
     upstream: str = "workers_ai"

@@ -81,6 +81,7 @@ class Facts(msgspec.Struct, frozen=True):
     learned: Learned = NOTHING_LEARNED
     outputs: Mapping[str, int] = _NO_OUTPUTS  # by route: how many tokens this key's answers have had
     access: Access = EVERYTHING  # what the key may use
+    full: frozenset[str] = frozenset()  # models whose rate is used up for now: asked after those that are not
     draw: float = 0.0  # a random number in [0, 1), for the policies that draw
 
 

@@ -60,4 +60,5 @@ class Receipt(msgspec.Struct, omit_defaults=True):
     upstream: str
     attempts: list[Attempt]
     tags: dict[str, str] = {}
+    queued_ms: int = 0  # waited for its turn at the account
     neurons_source: NeuronsSource = "reported"  # the weakest of the attempts that have neurons

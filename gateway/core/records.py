@@ -54,7 +54,7 @@ class Rules(msgspec.Struct, frozen=True, omit_defaults=True):
     on_revoke: OnRevoke | None = None  # running streams; default: cut
     log_content: bool | None = None  # prompts and answers go to the log; default: never
     tags: dict[str, str] = {}  # written into every row
-    queue_weight: float | None = None  # of a project: its share where requests wait for the account; default: 1
+    queue_weight: int | None = None  # of a project: its share where requests wait for the account; default: 1
 
     def within(self, outer: "Rules") -> "Rules":
         """These rules where they say something, else those of the larger scope; allow-lists and tags are combined."""

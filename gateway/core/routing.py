@@ -58,8 +58,8 @@ def plan(call: Call, catalog: Catalog, facts: Facts) -> Plan:
         failure = Failure(stop.kind, "the account is stopped", retry_after=stop.until - facts.now)
         raise error_of(failure, candidates[0].model, facts.now)
     policy.order(candidates, route, facts)
-    if is_doubtful:
-        candidates.sort(key=lambda candidate: candidate.doubt != "")
+    if is_doubtful or facts.full:
+        candidates.sort(key=lambda candidate: (candidate.doubt != "", candidate.model.id in facts.full))
     if route.pinned is not None:
         _put_first(candidates, route.pinned)
     return Plan(route, tuple(candidates), tuple(excluded))

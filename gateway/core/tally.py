@@ -128,6 +128,7 @@ class Outcome:
     status: int
     latency_ms: int
     ttft_ms: int | None
+    queued_ms: int = 0
 
 
 def receipt(circumstances: Circumstances, tally: Tally, outcome: Outcome) -> Receipt:
@@ -158,5 +159,6 @@ def receipt(circumstances: Circumstances, tally: Tally, outcome: Outcome) -> Rec
         upstream=circumstances.upstream,
         attempts=tally.attempts,
         tags=circumstances.tags,
+        queued_ms=outcome.queued_ms,
         neurons_source=tally.neurons_source,
     )

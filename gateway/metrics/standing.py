@@ -47,6 +47,7 @@ class Standing:
     expired: int = 0
     admitted_without_store: int = 0
     store_queue: int = 0
+    queued: int = 0
     is_store_connected: bool = False
     models: tuple[ModelStanding, ...] = ()
     stop: str = ""  # one of STOPS while the account is not asked
@@ -63,6 +64,7 @@ class StandingGauges:
         self._queue = added_up(
             "gateway_store_queue_commands", "Commands that wait to be sent to the accounting store.", registry
         )
+        self._queued = added_up("gateway_queue_requests", "Requests that wait for their turn at the account.", registry)
         self._connected = added_up(
             "gateway_store_connected_workers", "Workers that can use the accounting store.", registry
         )
@@ -74,10 +76,7 @@ class StandingGauges:
             "gateway_model_retired", "1 while the upstream calls the model retired, confirmed.", registry, ("model",)
         )
         self._windows = agreed(
-            "gateway_model_window_tokens",
-            "The model's window: as learned, else of the catalogue.",
-            registry,
-            ("model",),
+            "gateway_model_window_tokens", "The model's window, learned or published.", registry, ("model",)
         )
         self._stopped = agreed(
             "gateway_account_stopped", "1 while the whole account is not asked, for this reason.", registry, ("reason",)
@@ -103,6 +102,7 @@ class StandingGauges:
         self._held.set(standing.held_nano * _NANO)
         self._spool.set(standing.spool_entries)
         self._queue.set(standing.store_queue)
+        self._queued.set(standing.queued)
         self._connected.set(1 if standing.is_store_connected else 0)
         for reason in STOPS:
             self._stopped.labels(reason).set(1 if standing.stop == reason else 0)

@@ -10,7 +10,7 @@ from gateway.core.limits import SCOPES, Kind
 from gateway.core.receipt import Receipt
 from gateway.metrics.alerts import AlertMetrics
 from gateway.metrics.counted import CountedRequests
-from gateway.metrics.families import STORE_BOUNDS, histogram
+from gateway.metrics.families import STORE_BOUNDS, WAIT_BOUNDS, histogram
 from gateway.metrics.gathered import Spread
 from gateway.metrics.standing import BookGauges, Standing, StandingGauges
 
@@ -28,6 +28,10 @@ class Metrics:
         for scope in SCOPES:
             for kind in get_args(Kind):
                 self._refusals.labels(scope, kind)  # from zero on: an alert sees the first one only as a rise
+        self._waits = histogram(
+            "gateway_queue_wait_seconds", "Waits for a turn, of requests that had to wait for the account.", registry,
+            WAIT_BOUNDS,
+        )  # fmt: skip
         self._errors = Counter(
             "gateway_errors", "Answers that are errors, by OpenAI's type.", ["status", "type"], registry=registry
         )
@@ -58,6 +62,10 @@ class Metrics:
     def refused(self, scope: str, kind: str) -> None:
         """A limit refused a request. `scope` is organization, project or key; `kind` the limit's."""
         self._refusals.labels(scope, kind).inc()
+
+    def queued(self, seconds: float) -> None:
+        """A request waited so long for its turn at the account."""
+        self._waits.observe(seconds)
 
     def failed(self, status: int, error_type: str) -> None:
         """A request was answered with an error, whoever's fault it was."""

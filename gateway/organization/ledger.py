@@ -60,6 +60,7 @@ class RowObject(msgspec.Struct, kw_only=True):
     stream: bool
     latency_ms: int
     ttft_ms: int | None
+    queued_ms: int
     upstream: str
     tags: dict[str, str]
     attempts: list[AttemptObject]
@@ -129,6 +130,7 @@ def _row_object(row: Receipt) -> RowObject:
         stream=row.stream,
         latency_ms=row.latency_ms,
         ttft_ms=row.ttft_ms,
+        queued_ms=row.queued_ms,
         upstream=row.upstream,
         tags=row.tags,
         attempts=[_attempt_object(attempt) for attempt in row.attempts],

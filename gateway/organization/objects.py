@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 
 class ProjectObject(RulesMembers, kw_only=True):
-    """A project. `limits`, `log_content` and the members of `RulesMembers` are ours."""
+    """A project. `limits`, `log_content`, `queue_weight` and the members of `RulesMembers` are ours."""
 
     id: str
     object: str = "organization.project"
@@ -27,6 +27,7 @@ class ProjectObject(RulesMembers, kw_only=True):
     status: Literal["active", "archived"]
     limits: Sequence[Limit]
     log_content: bool | None
+    queue_weight: int | None
 
 
 class AccountObject(msgspec.Struct, kw_only=True):
@@ -152,6 +153,7 @@ def project_object(project: Project) -> ProjectObject:
         status="active" if project.archived_at is None else "archived",
         limits=project.limits,
         log_content=project.rules.log_content,
+        queue_weight=project.rules.queue_weight,
         **rules_members(project.rules),
     )
 

@@ -22,6 +22,7 @@ LONGEST_LIST = 100
 MOST_TAGS = 16
 MOST_DRAIN_TOKENS = 1_000_000
 MOST_DRAIN_SECONDS = 600
+MOST_WEIGHT = 1_000
 
 _ON_DISCONNECT: tuple[OnDisconnect, ...] = ("cancel", "drain")
 _ON_STORE_DOWN: tuple[OnStoreDown, ...] = ("deny", "allow")
@@ -41,6 +42,7 @@ class RulesChange(msgspec.Struct, frozen=True, omit_defaults=True):
     on_revoke: str | UnsetType | None = UNSET
     log_content: bool | UnsetType | None = UNSET
     tags: dict[str, str] | UnsetType = UNSET
+    queue_weight: int | UnsetType | None = UNSET
 
 
 NO_CHANGE = RulesChange()
@@ -67,7 +69,7 @@ class RulesMembers(msgspec.Struct, kw_only=True):
 
 
 def read_rules(body: Body, catalog: Catalog, *, of_project: bool = False) -> RulesChange:
-    """The members of `RulesMembers`, and `log_content` of a project. Raises InvalidRequest."""
+    """The members of `RulesMembers`, and of a project `log_content` and `queue_weight`. Raises InvalidRequest."""
     drain_tokens, drain_seconds = _read_drain(body)
     return RulesChange(
         allowed_models=_given(body, "allowed_models", _models(body.texts("allowed_models", LONGEST_LIST), catalog)),
@@ -80,6 +82,9 @@ def read_rules(body: Body, catalog: Catalog, *, of_project: bool = False) -> Rul
         on_revoke=_given(body, "on_revoke", body.choice("on_revoke", _ON_REVOKE)),
         log_content=_given(body, "log_content", body.flag("log_content")) if of_project else UNSET,
         tags=_read_tags(body),
+        queue_weight=_given(body, "queue_weight", body.integer("queue_weight", 1, MOST_WEIGHT))
+        if of_project
+        else UNSET,
     )
 
 

@@ -43,6 +43,10 @@ def test_assignment_becomes_a_member(text: str, body: dict[str, Any]) -> None:
 def test_assignments_of_a_project_have_log_content_and_no_end() -> None:
     assert read_assignments(["log_content=true"], NOW, of_project=True) == {"log_content": True}
     assert read_assignments(["log_content=default"], NOW, of_project=True) == {"log_content": None}
+    assert read_assignments(["queue_weight=3"], NOW, of_project=True) == {"queue_weight": 3}
+    assert read_assignments(["queue_weight=default"], NOW, of_project=True) == {"queue_weight": None}
+    with pytest.raises(typer.BadParameter, match="whole number"):
+        read_assignments(["queue_weight=much"], NOW, of_project=True)
     for text in ("expires=1d", "owner=x", "disabled=true"):
         with pytest.raises(typer.BadParameter, match="there is no"):
             read_assignments([text], NOW, of_project=True)

@@ -57,6 +57,16 @@ def test_log_content_is_a_rule_of_projects_only(http: httpx2.Client, key: tuple[
     assert (refused.status_code, refused.json()["error"]["param"]) == (400, "log_content")
 
 
+def test_queue_weight_is_a_rule_of_projects_only(http: httpx2.Client, key: tuple[str, str, str]) -> None:
+    assert http.get(key[0]).json()["queue_weight"] is None
+    assert http.post(key[0], json={"queue_weight": 3}).json()["queue_weight"] == 3
+    assert http.post(key[0], json={"name": "other"}).json()["queue_weight"] == 3
+    for value in (0, 1_001, "3"):
+        assert http.post(key[0], json={"queue_weight": value}).json()["error"]["param"] == "queue_weight"
+    assert http.post(key[0], json={"queue_weight": None}).json()["queue_weight"] is None
+    assert http.post(key[1], json={"queue_weight": 3}).status_code == 400
+
+
 def test_new_keys_and_projects_take_rules_and_limits_with_the_sdk(
     client: openai.OpenAI, http: httpx2.Client, gateway: AdminGateway
 ) -> None:
