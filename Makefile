@@ -3,14 +3,15 @@
 #   make run                 start the gateway (PORT=…, CONFIG=…, PYTHON=…)
 #   make test                run the whole suite (REQUIRE_ALL=1: what cannot run is a failure; PYTEST_ARGS=…)
 #   make bench               measure
-#   make lint                ruff and mypy
+#   make fuzz                look for inputs that break a parser (FUZZ_ARGS="chat --seconds 600"; without: each for 20 s)
+#   make lint                ruff, mypy and bandit
 #   make lock                make requirements.lock anew
 #   make clean               remove what make made; never data/
 
 SHELL = /bin/sh
 ENVIRONMENT = python=`PYTHON='$(PYTHON)' sh scripts/find-python.sh` && "$$python" scripts/environment.py
 
-.PHONY: help run test bench lint lock clean
+.PHONY: help run test bench fuzz lint lock clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -27,10 +28,14 @@ bench:
 	@$(ENVIRONMENT) test
 	@.venv/bin/python -m benchmarks $(BENCH_ARGS)
 
+fuzz:
+	@$(ENVIRONMENT) test
+	@PYTHONPATH=tests:. .venv/bin/python -m support.fuzzing $(FUZZ_ARGS)
+
 lint:
 	@$(ENVIRONMENT) test
 	@status=0; \
-	for check in "ruff check ." "ruff format --check ." "mypy"; do echo "$$check"; .venv/bin/$$check || status=1; done; \
+	for check in "ruff check ." "ruff format --check ." "mypy" "bandit -q -r gateway -c pyproject.toml"; do echo "$$check"; .venv/bin/$$check || status=1; done; \
 	exit $$status
 
 lock:

@@ -18,7 +18,7 @@ def read_call(surface: Surface, body: bytes, max_choices: int, default_model: st
     """The call of a body in the surface's dialect; `default_model` where it names none. Raises InvalidRequest."""
     try:
         document = _decode(body)
-    except (msgspec.DecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:  # the second: in a member's name
         raise InvalidRequest(_NOT_JSON) from error
     if default_model is not None and type(document) is dict and not document.get("model"):
         document["model"] = default_model

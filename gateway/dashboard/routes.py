@@ -119,7 +119,7 @@ class _Pages:
         body = await exchange.read_body(_MAX_BODY_BYTES)
         try:
             secret = _decode_sign_in(body).key.strip()
-        except msgspec.DecodeError as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise InvalidRequest('The body has to be {"key": "…"}.') from error
         address = (exchange.scope.get("client") or ["unknown"])[0]
         counted = await self._doorkeeper.rate.count(address)

@@ -19,6 +19,9 @@ MAX_TAG_NAME_LENGTH = 64
 # Fractions stay exact on their way from the body: 0.1 cents is 0.1 cents.
 _decode = msgspec.json.Decoder(float_hook=Decimal).decode
 
+# Not JSON; bytes that are no characters; numbers past every bound (1e99999999999999999999); nesting without an end.
+_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, ArithmeticError, RecursionError)
+
 _JSON_NAMES = {
     type(None): "null",
     bool: "a boolean",
@@ -142,7 +145,7 @@ class Body:
     def __init__(self, raw: bytes) -> None:
         try:
             decoded: Any = _decode(raw or b"{}")  # any JSON value: the next lines find out which
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except _UNREADABLE as error:
             raise InvalidRequest(
                 "We could not parse the JSON body of your request. (HINT: This likely means you aren't using your HTTP "
                 "library correctly. The OpenAI API expects a JSON payload, but what was sent was not valid JSON.)"

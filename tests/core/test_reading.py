@@ -15,7 +15,7 @@ def test_read_call_takes_a_body_in_the_surfaces_dialect() -> None:
     assert (call.requested_model, call.n) == ("auto", 3)
 
 
-@pytest.mark.parametrize("body", [b"", b"{", b"[" * 100_000, b"\xff", b"{} {}"])
+@pytest.mark.parametrize("body", [b"", b"{", b"[" * 100_000, b"\xff", b"{} {}", b'{"mess\xe1ges": 1}'])
 def test_read_call_of_no_json_says_so(body: bytes) -> None:
     with pytest.raises(InvalidRequest) as caught:
         read_call(CHAT, body, max_choices=3)

@@ -61,3 +61,8 @@ def test_query_arrays_are_read_in_every_spelling(raw: bytes) -> None:
     query = Query(raw)
     assert query.texts("a") == ("1", "2")
     query.done()
+
+
+@pytest.mark.parametrize("raw", [b'{"a": 1e99999999999999999999}', b'{"\xff": 1}', b"[" * 100_000])
+def test_body_no_number_or_name_can_break_is_refused(raw: bytes) -> None:
+    assert refusal(lambda: Body(raw)) is not None

@@ -133,18 +133,26 @@ def text_of(raw: Raw | None) -> str | None:
     if found in (b"", b"null"):
         return None
     if found.startswith(b'"'):
-        return _string.decode(found)
+        return _decoded(found)
     if found.startswith(b"["):
         parts = [string_of(part.get("text")) for part in _objects(found)]
         if parts and all(part is not None for part in parts):
             return "".join(part for part in parts if part)
-    return found.decode()
+    return found.decode("utf-8", "replace")
 
 
 def string_of(raw: Raw | None) -> str | None:
     """The content of a JSON string; None for any other value."""
     found = bytes(raw) if raw is not None else b""
-    return _string.decode(found) if found.startswith(b'"') else None
+    return _decoded(found) if found.startswith(b'"') else None
+
+
+def _decoded(found: bytes) -> str:
+    """A JSON string's content; bytes that are no characters are U+FFFD."""
+    try:
+        return _string.decode(found)
+    except UnicodeDecodeError:
+        return _string.decode(found.decode("utf-8", "replace"))
 
 
 def number_of(raw: Raw | None) -> float | None:

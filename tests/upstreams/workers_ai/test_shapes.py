@@ -110,3 +110,11 @@ USAGE = {"prompt_tokens": 3, "completion_tokens": 4}
 )
 def test_maybe_read_usual_reads_whole_answers_of_the_usual_types_only(document: object, is_usual: bool) -> None:
     assert (maybe_read_usual(json.dumps(document).encode()) is not None) is is_usual
+
+
+@pytest.mark.parametrize(
+    ("raw", "text"), [(b'"a\xffb"', "a\ufffdb"), (b'{"\xe2x":1}', '{"\ufffdx":1}'), (b'["\xc3"]', '["\ufffd"]')]
+)
+def test_bytes_that_are_no_characters_are_replaced(raw: bytes, text: str) -> None:
+    assert text_of(Raw(raw)) == text
+    assert string_of(Raw(b'"\xff"')) == "\ufffd"
