@@ -5,7 +5,7 @@ asked to. Secrets of new keys are shown once, or written into a file of mode 060
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -21,10 +21,10 @@ from gateway.cli.team_state import State, read_state
 from gateway.cli.views import IssuedKey, Project
 from gateway.config.document import Reading
 from gateway.config.problems import ConfigErrors
-from gateway.config.teams import Teams, read_teams
+from gateway.config.teams import LimitName, Teams, read_teams
 
 _SIGNS: Final = {"add": "+", "change": "~", "end": "-"}
-_MONTHLY: Final = ("money", "month")
+_MONTHLY: Final = ("money", "month", "")
 _NANO_PER_CENT = 10**7
 
 
@@ -190,8 +190,11 @@ class Execution:
             self._secrets.keep(step.project, step.key, issued.value)
 
 
-def _limits(limits: dict[tuple[str, str], int | None]) -> dict[str, object]:
-    entries = [{"kind": kind, "window": window, "limit": amount} for (kind, window), amount in limits.items()]
+def _limits(limits: Mapping[LimitName, int | None]) -> dict[str, object]:
+    entries = [
+        {"kind": kind, "window": window, "limit": amount, **({"model": model} if model else {})}
+        for (kind, window, model), amount in limits.items()
+    ]
     return {"limits": entries} if entries else {}
 
 

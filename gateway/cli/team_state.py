@@ -16,6 +16,12 @@ class _Limit(msgspec.Struct):
     kind: str
     window: str
     limit: int
+    model: str | None = None
+
+    @property
+    def name(self) -> LimitName:
+        """What it limits."""
+        return self.kind, self.window, self.model or ""
 
 
 class _Limits(msgspec.Struct):
@@ -78,7 +84,7 @@ def _project(connection: Connection, project: views.Project) -> CurrentProject:
                 "Give one of them another name: `gateway keys update ID name=…`",
             )
         account = key.owner.service_account
-        limits = {(each.kind, each.window): each.limit for each in key.limits}
+        limits = {each.name: each.limit for each in key.limits}
         owner = "" if account is None else account.name
         keys[key.name] = CurrentKey(key.id, owner, key.expires_at, key.disabled, limits, _rules(key))
     return CurrentProject(
@@ -88,7 +94,7 @@ def _project(connection: Connection, project: views.Project) -> CurrentProject:
 
 def _limits(connection: Connection, path: str) -> dict[LimitName, int]:
     found = msgspec.json.decode(connection.get(path), type=_Limits).data
-    return {(each.kind, each.window): each.limit for each in found}
+    return {each.name: each.limit for each in found}
 
 
 def _rules(owner: views.Ruled) -> dict[str, object]:

@@ -29,21 +29,21 @@ from gateway.config.problems import ConfigErrors, did_you_mean, joined
 from gateway.core.limits import LARGEST_LIMIT, meter_of
 from gateway.core.records import Limit
 
-LimitName = tuple[str, str]
-"""Kind and window."""
+LimitName = tuple[str, str, str]
+"""Kind, window, and the id of the model it is of; empty for all."""
 
 NEVER: Final = 0
 """The end of a key that has none."""
 
 _SHORT: Final[Mapping[str, LimitName]] = {
-    "rpm": ("requests", "minute"),
-    "tpm": ("tokens", "minute"),
-    "concurrency": ("concurrency", "now"),
+    "rpm": ("requests", "minute", ""),
+    "tpm": ("tokens", "minute", ""),
+    "concurrency": ("concurrency", "now", ""),
 }
 
 
 class _Limits:
-    """Limits by name → amounts in the kinds' units by kind and window."""
+    """Limits by name → amounts in the kinds' units."""
 
     def read(self, node: Node, path: str, reading: Reading) -> Value:
         found: dict[LimitName, int] = {}
@@ -184,22 +184,25 @@ def read_teams(content: str, reading: Reading) -> Teams:
 
 
 def limit_name(name: str) -> LimitName | None:
-    """Kind and window of `usd/month`, `tokens/day`, `rpm`, `concurrency` …; None where nothing counts that."""
+    """What `usd/month`, `tokens/day/MODEL`, `rpm`, `concurrency` … limit; None where nothing counts that."""
     if name in _SHORT:
         return _SHORT[name]
-    kind, _, window = name.partition("/")
+    kind, _, rest = name.partition("/")
+    window, _, model = rest.partition("/")
     kind = "money" if kind == "usd" else kind
     try:
-        meter_of(Limit(kind, 1, window), 0)
+        meter_of(Limit(kind, 1, window, model or None), 0)
     except ValueError:
         return None
-    return kind, window
+    return kind, window, model
 
 
 def shown_limit(limit: LimitName) -> str:
     """The name under which a limit is written."""
-    kind, window = limit
-    return kind if kind == "concurrency" else f"{'usd' if kind == 'money' else kind}/{window}"
+    kind, window, model = limit
+    if kind == "concurrency":
+        return kind
+    return "/".join(part for part in ("usd" if kind == "money" else kind, window, model) if part)
 
 
 def _project(given: dict[str, Value]) -> WantedProject:

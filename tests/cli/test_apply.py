@@ -61,7 +61,7 @@ projects:
 organization: {limits: {requests/day: 9}}
 projects:
   team:
-    limits: {usd/month: 25.5, concurrency: 4}
+    limits: {usd/month: 25.5, concurrency: 4, "tokens/day/@cf/meta/llama-3.1-8b-instruct-fp8": 7}
     on_revoke: default
     keys:
       bot: {owner: alice, disabled: true, limits: {}, tags: {env: prod}, expires: 2099-01-01}
@@ -76,6 +76,7 @@ projects:
 ~ project team
     usd/month: 20.00 → 25.50
     concurrency: 4
+    tokens/day/@cf/meta/llama-3.1-8b-instruct-fp8: 7
     requests/minute: 60 → none
     on_revoke: finish → default
 ~ key team/bot

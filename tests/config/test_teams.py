@@ -22,14 +22,14 @@ def test_teams_empty_file_says_nothing() -> None:
 
 def test_teams_example_is_read_whole() -> None:
     teams = read(EXAMPLE.read_text(encoding="utf-8"))
-    assert teams.organization_limits == {("money", "month"): 500 * 10**9, ("requests", "minute"): 3000}
+    assert teams.organization_limits == {("money", "month", ""): 500 * 10**9, ("requests", "minute", ""): 3000}
     search = teams.projects["search"]
     assert search.limits is not None
-    assert search.limits["concurrency", "now"] == 16
+    assert search.limits["concurrency", "now", ""] == 16
     assert search.rules == {"on_store_down": "allow", "tags": {"team": "search"}}
     laptop = search.keys["alice-laptop"]
     assert (laptop.owner, laptop.expires, laptop.disabled) == ("alice", 4_102_358_400, None)
-    assert laptop.limits == {("money", "month"): 2_500_000_000, ("requests", "minute"): 30}
+    assert laptop.limits == {("money", "month", ""): 2_500_000_000, ("requests", "minute", ""): 30}
     assert search.keys["indexer"].rules == {"allowed_routes": ["auto"], "default_route": "auto"}
     assert teams.projects["support"].rules["drain_up_to"] == {"tokens": 500, "seconds": 20}
 
@@ -43,7 +43,7 @@ def test_teams_words_take_things_back() -> None:
 
 def test_teams_values_come_from_the_environment() -> None:
     teams = read("projects: {p: {limits: {usd/month: '${BUDGET}'}}}", BUDGET="7.5")
-    assert teams.projects["p"].limits == {("money", "month"): 7_500_000_000}
+    assert teams.projects["p"].limits == {("money", "month", ""): 7_500_000_000}
 
 
 @pytest.mark.parametrize(
@@ -69,13 +69,15 @@ def test_teams_mistakes_are_told_with_their_line(text: str, line: int, said: str
     assert said in str(caught.value)
 
 
-@pytest.mark.parametrize("name", ["usd/month", "tokens/day", "requests/minute", "concurrency", "requests/total"])
+@pytest.mark.parametrize("name", ["usd/month", "tokens/day", "requests/minute", "concurrency", "tokens/day/@cf/meta/m"])
 def test_limit_names_are_shown_as_they_are_written(name: str) -> None:
     limit = limit_name(name)
     assert limit is not None
     assert shown_limit(limit) == name
 
 
-@pytest.mark.parametrize("name", ["money", "usd", "concurrency/minute", "usd/now", "", "/", "rpm/minute"])
+@pytest.mark.parametrize(
+    "name", ["money", "usd", "concurrency/minute", "usd/now", "", "/", "rpm/minute", "tokens/month/m"]
+)
 def test_limit_names_that_mean_nothing(name: str) -> None:
     assert limit_name(name) is None

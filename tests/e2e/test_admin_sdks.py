@@ -56,6 +56,13 @@ EXPECTED: dict[str, dict[str, Any]] = {
         "left": False,
         "virtual_key": UNAUTHORIZED,
     },
+    "rate_limits": {
+        "objects": ["project.rate_limit"],
+        "several": True,
+        "changed": [True, 1],
+        "kept": 1,
+        "unknown": MISSING,
+    },
     "spend_limits": {
         "none": MISSING,
         "limit": ["project.spend_limit", 0, "month", "USD", "enforcing"],
