@@ -23,6 +23,7 @@ from gateway.client.select import create_client
 from gateway.config.settings import Settings
 from gateway.core.allowance import Share
 from gateway.core.errors import StoreAway
+from gateway.core.forecast import Forecast
 from gateway.core.neurons import NANO
 from gateway.cors import CrossOrigin, is_preflight
 from gateway.dashboard.routes import Doorkeeper
@@ -38,7 +39,7 @@ from gateway.keys import Keyring, ensure_organization
 from gateway.ledger.audit.auditor import Auditor
 from gateway.ledger.audit.trimming import Retention, Trimmer
 from gateway.ledger.audit.verification import Verifier
-from gateway.ledger.burn import watch_burn
+from gateway.ledger.burn import Burn, watch_burn
 from gateway.ledger.service import LedgerOptions, StoreLedger
 from gateway.log.access import AccessLog, open_access_log
 from gateway.metrics import Metrics
@@ -285,19 +286,18 @@ class Gateway:
 
     async def _watch_budgets(self, opening: asyncio.Task[None]) -> None:
         await asyncio.wait([opening])
-        name = f"{os.getpid()}.{secrets.token_hex(8)}"
-        await Alerts(self._store, self._layout, lambda: self._settings.alerts, self._metrics.alerts, name).run()
+        await Alerts(self._store, self._layout, lambda: self._settings.alerts, self._metrics.alerts, self._name).run()
 
     async def _watch_burn(self, opening: asyncio.Task[None]) -> None:
         price = self._settings.neurons
         await asyncio.wait([opening])
-        await watch_burn(
-            self._store,
-            self._layout,
-            lambda burn: self._metrics.books.show_burn(
-                burn.neurons_nano / NANO, price.free_per_day, price.usd_per_thousand
-            ),
-        )
+
+        def report(burn: Burn, ahead: Forecast) -> None:
+            books = self._metrics.books
+            books.show_burn(burn.neurons_nano / NANO, price.free_per_day, price.usd_per_thousand)
+            books.show_forecast(ahead.by_midnight_nano / NANO, ahead.exhausted_at)
+
+        await watch_burn(self._store, self._layout, price.free_per_day, report, warns=self._worker.slot == 0)
 
     async def _problems(self) -> list[str]:
         """What keeps this worker from serving, in words an operator can act on."""

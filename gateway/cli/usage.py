@@ -3,6 +3,7 @@
 Money stands there twice: by the price book, and by the neurons the account is metered in; their difference, too.
 """
 
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from decimal import Decimal
@@ -146,6 +147,14 @@ def report_usage(
             f"Today (UTC): {today.neurons:.0f} neurons of {today.free_neurons} free ones, "
             f"{show_nano(today.billed_nano)} USD beyond them. neurons_usd counts none as free."
         )
+        if today.forecast_neurons is not None:
+            print_note(f"By midnight at the present pace: {today.forecast_neurons:.0f} neurons{_exhaustion(today)}.")
+
+
+def _exhaustion(today: NeuronDay) -> str:
+    if today.exhausted_at is None:
+        return ", within the free ones"
+    return f"; the free ones last until {time.strftime('%H:%M', time.gmtime(today.exhausted_at))} UTC"
 
 
 def _read_today(connection: Connection) -> NeuronDay | None:

@@ -277,3 +277,5 @@ class NeuronDay(msgspec.Struct):
     neurons: Decimal
     free_neurons: int
     billed_nano: int
+    forecast_neurons: Decimal | None = None
+    exhausted_at: int | None = None

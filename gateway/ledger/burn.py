@@ -2,11 +2,14 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
 from gateway.core.errors import StoreAway
+from gateway.core.forecast import Forecast, forecast
+from gateway.core.neurons import NANO
 from gateway.ledger.rollups import UsageQuery, read_usage, total
 from gateway.store.contract import Store
 from gateway.store.layout import Layout
@@ -37,11 +40,30 @@ async def read_burn(store: Store, layout: Layout) -> Burn:
     return Burn(now, tuple(total(bucket.results).neurons_nano for bucket in buckets))
 
 
-async def watch_burn(store: Store, layout: Layout, report: Callable[[Burn], None]) -> None:
-    """Report the burn again and again, until cancelled."""
+async def watch_burn(
+    store: Store, layout: Layout, free_per_day: int, report: Callable[[Burn, Forecast], None], *, warns: bool = False
+) -> None:
+    """Report burn and forecast again and again, until cancelled.
+
+    With `warns` the log is told once a day that the free neurons will not last, at the pace of the last hours.
+    """
+    warned = -1
     while True:
         try:
-            report(await read_burn(store, layout))
+            burn = await read_burn(store, layout)
+            ahead = forecast(burn.by_hour, burn.now, free_per_day * NANO)
+            report(burn, ahead)
+            if warns and ahead.exhausted_at is not None and warned != burn.now // _DAY:
+                warned = burn.now // _DAY
+                _log.warning("%s", _told(burn, ahead, free_per_day))
         except StoreAway as error:
             _log.info("today's neurons wait for the store: %s", error.message)
         await asyncio.sleep(ROUND_SECONDS)
+
+
+def _told(burn: Burn, ahead: Forecast, free_per_day: int) -> str:
+    moment = time.strftime("%H:%M", time.gmtime(ahead.exhausted_at))
+    return (
+        f"{burn.neurons_nano / NANO:.0f} of {free_per_day} free neurons are used today; they last until {moment} UTC "
+        f"at the present pace, which comes to {ahead.by_midnight_nano / NANO:.0f} by midnight"
+    )

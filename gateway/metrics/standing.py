@@ -141,6 +141,16 @@ class BookGauges:
             registry,
         )
         self._neurons = agreed("gateway_neurons_today", "Neurons used since midnight UTC, by the roll-ups.", registry)
+        self._ahead = agreed(
+            "gateway_neurons_forecast",
+            "Neurons there will be by midnight UTC, at the pace of the last hours.",
+            registry,
+        )
+        self._exhausted = agreed(
+            "gateway_neurons_exhausted_timestamp_seconds",
+            "When the day's free neurons are used up at that pace, or were (unix time; 0: not today).",
+            registry,
+        )
         self._free = agreed("gateway_neurons_free_per_day", "Neurons the account has free per UTC day.", registry)
         self._price = agreed(
             "gateway_neurons_usd_per_thousand", "What 1,000 neurons cost beyond the free ones, US dollars.", registry
@@ -155,6 +165,11 @@ class BookGauges:
         """What the continuous check knows."""
         self._drift.set(drift)
         self._verified.set(verified_at)
+
+    def show_forecast(self, by_midnight: float, exhausted_at: int | None) -> None:
+        """Neurons by midnight at the present pace, and when the free ones are used up (unix s)."""
+        self._ahead.set(by_midnight)
+        self._exhausted.set(exhausted_at or 0)
 
     def show_burn(self, neurons: float, free: int, usd_per_thousand: float) -> None:
         """Neurons used today, those that are free, and what 1,000 more cost."""

@@ -8,12 +8,16 @@ from typing import Final
 import msgspec
 
 from gateway.core.errors import InvalidRequest
+from gateway.core.forecast import forecast
+from gateway.core.neurons import NANO
+from gateway.ledger.burn import read_burn
 from gateway.ledger.rollups import Bucket, read_usage, total
 from gateway.organization.buckets import Report, read_question
 from gateway.organization.exchange import Question
 from gateway.organization.money import decimal_text
 from gateway.organization.objects import Page
 
+_DAY_SECONDS: Final = 86_400
 _DAYS: Final = Report(limits={"1d": (7, 180)}, groups=(), models_parameter="models")
 
 
@@ -32,6 +36,8 @@ class NeuronDay(msgspec.Struct, kw_only=True):
     neuron_cost_nano: int
     billed_nano: int
     difference_nano: int
+    forecast_neurons: msgspec.Raw | None = None  # of the day in progress: by its end, at the pace of the last hours
+    exhausted_at: int | None = None  # unix s: when its free ones are used up at that pace, or were
 
 
 async def list_neuron_days(question: Question) -> Page[NeuronDay]:
@@ -48,6 +54,12 @@ async def list_neuron_days(question: Question) -> Page[NeuronDay]:
             )
     buckets = await read_usage(registry.store, registry.layout, asked.usage)
     days = [_day(question, bucket) for bucket in buckets]
+    burn = await read_burn(registry.store, registry.layout)
+    for day in days:
+        if day.start_time <= burn.now < day.start_time + _DAY_SECONDS:
+            ahead = forecast(burn.by_hour, burn.now, day.free_neurons * NANO)
+            day.forecast_neurons = msgspec.Raw(decimal_text(ahead.by_midnight_nano, 9).encode())
+            day.exhausted_at = ahead.exhausted_at
     return Page(data=days, has_more=asked.next_page is not None, next_page=asked.next_page)
 
 
