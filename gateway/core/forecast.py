@@ -14,7 +14,7 @@ _DAY: Final = 86_400
 
 @dataclass(slots=True, frozen=True)
 class Forecast:
-    """Nano-neurons by midnight at the present pace; when the free ones are or were used up (unix s; None: not today)."""
+    """Nano-neurons by midnight at the present pace; when the free ones are or were used up (unix s), None: not so."""
 
     by_midnight_nano: int
     exhausted_at: int | None
