@@ -45,6 +45,7 @@ from gateway.log.access import AccessLog, open_access_log
 from gateway.metrics import Metrics
 from gateway.organization.rejections import Rejections
 from gateway.organization.service import AdminService, admin_service
+from gateway.organization.sign_ins import SignIns
 from gateway.planning import Planning
 from gateway.relay import Receive, Scope, Send
 from gateway.reporter import Reporter, Sources
@@ -153,7 +154,7 @@ class Gateway:
         self._dispatch = Dispatch(settings, worker.upstream_name, collaborators)
         sessions = Sessions(self._store, layout, worker.admin_key)
         admin = self._admin(sessions)
-        doorkeeper = Doorkeeper(sessions, SignInRate(self._store, layout), admin.auth.key_hash)
+        doorkeeper = Doorkeeper(sessions, SignInRate(self._store, layout), admin.auth.key_hash, SignIns(admin))
         self._auditor = self._create_auditor()
         self._site = Site(settings.catalog, keyring, admin, doorkeeper, self._problems, knowledge.learned)
         explain = Explain(SURFACES["/v1/chat/completions"], planning, keyring, lambda: self._dispatch.snapshot)

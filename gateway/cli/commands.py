@@ -23,6 +23,7 @@ from gateway.cli import (
     projects,
     reconcile,
     restart,
+    service_accounts,
     spool,
     usage,
     verify,
@@ -40,6 +41,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,  # a traceback with local values could show a key
 )
 app.add_typer(projects.app, name="projects")
+app.add_typer(service_accounts.app, name="service-accounts")
 app.add_typer(keys.app, name="keys")
 app.add_typer(limits.app, name="limits")
 app.add_typer(alerts.app, name="alerts")

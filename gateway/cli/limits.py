@@ -12,7 +12,7 @@ from gateway.cli.connection import Connection
 from gateway.cli.failure import CommandFailed, ExitCode
 from gateway.cli.limit_kinds import budget_entry, change_limits, limits_path, print_limits, read_budget, read_limit
 from gateway.cli.output import Column, print_json, print_note, print_table, show_dollars
-from gateway.cli.session import AsJson, Yes, all_projects, confirm, connect, find_project
+from gateway.cli.session import AsJson, Yes, all_projects, confirm, connect, connect_as_client, find_project
 from gateway.cli.views import SpendLimit
 
 app = typer.Typer(no_args_is_help=True, help="Hard limits: what may be spent, how fast, how much at once.")
@@ -104,6 +104,14 @@ def show_limits(
     print_table(_COLUMNS, [_row(scope, answer) for scope, answer in found.items()])
     if not found:
         print_note("No spend limit is set. `gateway limits set --usd N [--project P]` sets one.")
+
+
+@app.command("mine")
+def show_own_limits(context: typer.Context, as_json: AsJson = False) -> None:
+    """Show what is left to the holder of a virtual key: $GATEWAY_API_KEY, else the first key of a gateway here."""
+    with connect_as_client(context) as connection:
+        limits = connection.get("/organization/limits/me")
+    print_json(msgspec.Raw(limits)) if as_json else print_limits(limits)
 
 
 @app.command("remove")

@@ -8,6 +8,7 @@ come from this origin and to carry JSON.
 import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 import msgspec
 from starlette.routing import Route
@@ -49,6 +50,14 @@ class WhoAmI(msgspec.Struct, kw_only=True):
 _decode_sign_in = msgspec.json.Decoder(_SignIn).decode
 
 
+class SignInWitness(Protocol):
+    """Who is told of sign-ins with an admin key, and of those with none at all."""
+
+    async def succeeded(self, scope: Scope, secret: str, request_id: str) -> None: ...
+
+    def failed(self, scope: Scope) -> None: ...
+
+
 @dataclass(slots=True, frozen=True)
 class Doorkeeper:
     """Who may come in. `admin_hash` tells an admin key: its hash, empty for the root key, None for any other key."""
@@ -56,6 +65,7 @@ class Doorkeeper:
     sessions: Sessions
     rate: SignInRate
     admin_hash: Callable[[str], Awaitable[str | None]]
+    witness: SignInWitness
 
 
 def routes(doorkeeper: Doorkeeper) -> list[Route]:
@@ -128,11 +138,15 @@ class _Pages:
         if admin_hash is None:
             identity = await self._doorkeeper.sessions.identify(secret)
             if identity is None:
+                self._doorkeeper.witness.failed(exchange.scope)
                 raise InvalidKey(
                     "This is neither an admin key nor a virtual key that may be used.", code="invalid_api_key"
                 )
         await self._doorkeeper.rate.forgive(counted)
-        return await self._doorkeeper.sessions.open(identity, admin_hash or "")
+        opened = await self._doorkeeper.sessions.open(identity, admin_hash or "")
+        if identity is None:
+            await self._doorkeeper.witness.succeeded(exchange.scope, secret, f"req_{secrets.token_hex(16)}")
+        return opened
 
 
 def _who_am_i(session: Session | None) -> WhoAmI:

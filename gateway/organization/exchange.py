@@ -133,8 +133,8 @@ class Endpoint:
         if b"authorization" not in headers and scope["method"] == "GET" and self._service.find_viewer is not None:
             viewer = await self._service.find_viewer(headers.get(b"cookie", ""))
             if viewer is not None:
-                return viewer, replace(_actor(scope, "session", request_id), is_session=True)
-        actor = _actor(scope, "", request_id)
+                return viewer, replace(read_actor(scope, "session", request_id), is_session=True)
+        actor = read_actor(scope, "", request_id)
         try:
             admitted = await self._service.auth.admit(headers.get(b"authorization"))
         except InvalidKey:
@@ -160,7 +160,7 @@ class KeyEndpoint(Endpoint):
         return Viewer(identity.project.id, identity.key.id), Actor("key", request_id)
 
 
-def _actor(scope: Scope, name: str, request_id: str) -> Actor:
+def read_actor(scope: Scope, name: str, request_id: str) -> Actor:
     """Who asks, as the audit tells it."""
     address = (scope.get("client") or ("",))[0]
     agent = next((value.decode("latin-1") for name, value in scope["headers"] if name == b"user-agent"), "")

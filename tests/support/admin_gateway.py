@@ -28,6 +28,7 @@ from gateway.dashboard.sign_in_rate import SignInRate
 from gateway.ledger.rollups import row_sums
 from gateway.organization.routes import routes
 from gateway.organization.service import admin_service
+from gateway.organization.sign_ins import SignIns
 from gateway.store.layout import Layout
 from gateway.store.redis_store import RedisStore
 
@@ -123,7 +124,7 @@ def admin_gateway(store_url: str) -> Iterator[AdminGateway]:
         store = RedisStore(store_url, layout)
         sessions = Sessions(store, layout, ADMIN_KEY)
         admin = admin_service(store, layout, ADMIN_KEY, lambda: CATALOG, sessions.find_viewer)
-        doorkeeper = Doorkeeper(sessions, SignInRate(store, layout), admin.auth.key_hash)
+        doorkeeper = Doorkeeper(sessions, SignInRate(store, layout), admin.auth.key_hash, SignIns(admin))
         app.router.routes += [Mount("/v1/organization", routes=routes(admin)), *dashboard_routes(doorkeeper)]
         yield
         await store.close()
