@@ -2,11 +2,15 @@
 
 import json
 import random
+import time
 from typing import Any
 
 import pytest
 from support.upstreams import on_loop
 from support.worker import FAST, FP8, RunningWorker, asking, running_worker
+
+from gateway.core.records import Rules
+from gateway.fleet.notes import Health, Note, Rest, Window
 
 ROUTES = {
     "auto": {"policy": "cheapest", "fallback_for_pinned": True},
@@ -14,6 +18,7 @@ ROUTES = {
     "listed": {"policy": "ordered", "models": [FAST, FP8]},
     "frugal": {"policy": "largest_window", "models": [FAST, FP8], "max_cost_usd": 0.0003},
 }
+HF = "@hf/meta-llama/meta-llama-3-8b-instruct"
 TOOLS = [{"type": "function", "function": {"name": "f", "parameters": {"type": "object", "properties": {}}}}]
 
 
@@ -57,13 +62,31 @@ def random_request(dice: random.Random) -> dict[str, Any]:
     return body
 
 
+def random_rules(dice: random.Random) -> Rules:
+    """Half of the time none."""
+    models = dice.choice([None, None, (FP8,), (FAST, HF), (FP8, FAST)])
+    routes = dice.choice([None, None, ("auto", "listed"), ("windows",)])
+    return Rules(allowed_models=models, allowed_routes=routes)
+
+
+def random_health(dice: random.Random, at: float) -> list[Note]:
+    """What other workers may have found out: mostly that all is well."""
+    now = time.time()
+    found = [Note(model, at, Rest(now + 60, 1) if dice.random() < 0.3 else Rest(0.0, 0)) for model in (FP8, FAST, HF)]
+    retired = 2 if dice.random() < 0.3 else 0
+    return [*found, Note(HF, now, Health(retired, now, is_proven=not retired)), Note(FP8, now, Window(24_000))]
+
+
 @on_loop
 async def test_explain_of_any_request_is_what_serving_it_does(store_url: str) -> None:
     dice = random.Random(4)
     kinds = set()
     async with running_worker(store_url, routes=ROUTES) as worker:
-        for _ in range(60):
+        for number in range(120):
             body = random_request(dice)
+            if number % 6 == 0:
+                await worker.set_rules(random_rules(dice))
+                worker.app._knowledge.learn(random_health(dice, 1e9 + number))
             explained = await explain(worker, body)
             served = await worker.request("POST", "/v1/chat/completions", json=body)
             kinds.add(explained.status_code)
@@ -78,7 +101,7 @@ async def test_explain_of_any_request_is_what_serving_it_does(store_url: str) ->
             assert served.headers["x-gateway-reason"] == told["reason"]
             assert served.headers["x-gateway-route"] == said["route"]
             assert worker.upstream.record.calls[-1].max_tokens == told["max_tokens"]
-    assert kinds == {200, 400, 404}
+    assert kinds == {200, 400, 403, 404, 503}
 
 
 @pytest.mark.parametrize(

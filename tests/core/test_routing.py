@@ -372,12 +372,13 @@ learnings = st.builds(
     prompt=st.integers(1, 30_000),
     chance=st.floats(0, 1, exclude_max=True),
     access=accesses,
+    full=st.frozensets(names),
 )
 def test_plan_never_makes_an_ineligible_choice(
-    entries: Catalog, call: Call, learned: Learned, prompt: int, chance: float, access: Access
+    entries: Catalog, call: Call, learned: Learned, prompt: int, chance: float, access: Access, full: frozenset[str]
 ) -> None:
     counted: dict[Template, int] = {"llama3": prompt, "llama3.1": prompt}
-    known = Facts(1e9, counted, 4 * prompt, 4 * prompt, learned, access=access, draw=chance)
+    known = Facts(1e9, counted, 4 * prompt, 4 * prompt, learned, access=access, full=full, draw=chance)
     try:
         made = plan(call, entries, known)
     except GatewayError:
@@ -396,7 +397,9 @@ def test_plan_never_makes_an_ineligible_choice(
         assert prompt + each.max_tokens <= learned.windows.get(each.model.id, each.model.window_tokens)
         assert ceiling is None or worst_cost(each.model.prices[0], prompt, each.max_tokens, call.n) <= ceiling
         assert each.reason
-    doubts = [each.doubt != "" for each in made.candidates if each.model.id != made.route.pinned]
+    doubts = [
+        (each.doubt != "", each.model.id in full) for each in made.candidates if each.model.id != made.route.pinned
+    ]
     assert doubts == sorted(doubts)
     again = plan(call, entries, known)
     assert [each.model.id for each in again.candidates] == [each.model.id for each in made.candidates]

@@ -39,6 +39,28 @@ async def test_capacity_gone_on_one_model_takes_it_out_and_nobody_notices(store_
 
 
 @on_loop
+async def test_slow_model_is_left_for_the_faster_one_once_that_was_seen(store_url: str) -> None:
+    routes = {"auto": {"models": [FP8, FAST], "policy": "fastest"}}
+    async with running_worker(store_url, routes=routes) as worker:
+        scene(worker, {"model": FP8, "first_delay": 0.3})
+        answers = [await worker.ask("Count to 30", "auto", stream=True) for _ in range(8)]
+        served = [answer.headers["x-gateway-model"] for answer in answers]
+        assert set(served[:2]) == {FP8, FAST}  # each is measured first
+        assert served[2:] == [FAST] * 6
+
+
+@on_loop
+async def test_model_that_says_nothing_in_time_is_left_for_the_next(store_url: str) -> None:
+    routes = {"auto": {"models": [FP8, FAST], "policy": "ordered"}}
+    async with running_worker(store_url, routes=routes, upstream={"first_byte_seconds": 0.2}) as worker:
+        scene(worker, {"model": FP8, "first_delay": 3})
+        for number in range(FAILURES + 1):
+            answer = await worker.ask("hello", "auto", stream=True)
+            assert answer.headers["x-gateway-model"] == FAST
+            assert answer.headers["x-gateway-attempts"] == ("2" if number < FAILURES else "1")
+
+
+@on_loop
 async def test_all_models_down_is_503_with_advice_and_soon_without_asking(store_url: str) -> None:
     async with running_worker(store_url, routes=ONE_TRY) as worker:
         scene(worker, {"http": 502})
