@@ -54,6 +54,7 @@ from gateway.store.layout import Layout
 from gateway.store.redis_store import RedisStore
 from gateway.surfaces import SURFACES
 from gateway.tokenizer import load_tokenizer
+from gateway.tracing.select import create_exporter
 from gateway.upstreams import UPSTREAMS
 from gateway.withdrawal import Withdrawals
 from gateway.witness import Witness
@@ -164,7 +165,8 @@ class Gateway:
 
     def _create_witness(self, settings: Settings) -> Witness:
         self._access: AccessLog | None = open_access_log(settings.log.format) if settings.log.access else None
-        return Witness(self._metrics, self._access)
+        self._exporter = create_exporter(settings.tracing)
+        return Witness(self._metrics, self._access, self._exporter, settings.tracing.sample_ratio)
 
     def _join_fleet(self) -> Knowledge:
         """What this worker learns and may send, beside what all others do."""
@@ -323,8 +325,9 @@ class Gateway:
         if self._is_open and not await self._ledger.drain(asyncio.get_running_loop().time() + _DRAIN_SECONDS):
             _log.warning("%d receipts wait in the spool for the next start", self._ledger.pending)
         await _in_order(self._ledger.close, self._store.close, self._client.close)
-        if self._access is not None:
-            await asyncio.to_thread(self._access.close)
+        for closing in (self._access, self._exporter):
+            if closing is not None:
+                await asyncio.to_thread(closing.close)
 
 
 def _cross_origin(settings: Settings) -> CrossOrigin | None:

@@ -81,7 +81,7 @@ class Attempting:
     ) -> Completion | Failure:
         """One whole answer, not yet booked; a failure is noted in the tally."""
         try:
-            reply = await self._client.fetch(outbound.path, outbound.body, job.deadline, job.affinity)
+            reply = await self._client.fetch(outbound.path, outbound.body, job.deadline, job.call_headers(started))
         except asyncio.CancelledError:
             # The upstream may have generated all of it; nobody will ever say. An expectation is booked.
             self._book_expected(job, min(max_tokens, job.candidate.expected_output), started)
@@ -103,7 +103,7 @@ class Attempting:
             return completion if isinstance(completion, Failure) else self._replayed(job, call, completion, started)
         deadline = min(job.deadline, started + self._first_byte_seconds)
         try:
-            stream = await self._client.open(outbound.path, outbound.body, deadline, job.affinity)
+            stream = await self._client.open(outbound.path, outbound.body, deadline, job.call_headers(started))
         except asyncio.CancelledError:
             self._book_expected(job, 0, started)
             raise
@@ -113,7 +113,7 @@ class Attempting:
             reader = ChoiceReader(self._upstream.stream(call, max_tokens), call.stop)
             outcome = await self._begin(job, OpenChoice(0, (), started, stream, reader), deadline)
         else:
-            outcome = await self._begin_whole(job, call, stream, max_tokens)
+            outcome = await self._begin_whole(job, call, stream, max_tokens, started)
         self._note(job, outcome, started)
         if isinstance(outcome, OpenChoice) and outcome.is_hollow:
             self.book_stream(job, outcome, "stop")  # it was billed
@@ -139,9 +139,10 @@ class Attempting:
         await choice.close()
         return first
 
-    async def _begin_whole(self, job: Job, call: Call, stream: ReplyStream, max_tokens: int) -> OpenChoice | Failure:
+    async def _begin_whole(
+        self, job: Job, call: Call, stream: ReplyStream, max_tokens: int, started: float
+    ) -> OpenChoice | Failure:
         """An error, or an answer without streaming although streaming was asked for: both come whole."""
-        started = self._clock()
         body = b""
         try:
             while chunk := await stream.read():

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from gateway.choice import OpenChoice
+from gateway.client.account import AFFINITY_HEADER
 from gateway.config.settings import Settings
 from gateway.core.affinity import session_affinity
 from gateway.core.answer import FinishReason
@@ -26,6 +27,7 @@ from gateway.core.tally import Circumstances, Outcome, Tally, Timing, receipt
 from gateway.ledger.contract import Held, HoldRequest, Refused
 from gateway.ledger.refusal import limit_reached
 from gateway.relay import Exchange, Headers
+from gateway.tracing.context import Trace
 
 END_REASONS: Mapping[FinishReason, EndReason] = {
     "stop": "stop",
@@ -75,6 +77,7 @@ class Job:
     upstream_seconds: float = 0.0  # waited for the upstream's first event or whole answer
     ignored: tuple[str, ...] = ()  # parameters without effect or changed, for x-gateway-ignored
     tally: Tally = field(default_factory=Tally)
+    trace: Trace | None = None
     texts: list[str] = field(default_factory=list)  # what was answered, for logs of those who want it there
     choices: list[OpenChoice] = field(default_factory=list)  # open upstream streams
 
@@ -96,7 +99,13 @@ class Job:
 
     def timing(self, started: float, now: float) -> Timing:
         """When an attempt started, from the arrival, and how long it took until `now`."""
-        return Timing(round((started - self.arrived) * 1000), round((now - started) * 1000))
+        traceparent = "" if self.trace is None else self.trace.call_parent(started)
+        return Timing(round((started - self.arrived) * 1000), round((now - started) * 1000), traceparent)
+
+    def call_headers(self, started: float) -> tuple[tuple[str, str], ...]:
+        """What an upstream call that starts now carries besides the account's headers."""
+        affinity = ((AFFINITY_HEADER, self.affinity),) if self.affinity else ()
+        return affinity if self.trace is None else (*affinity, *self.trace.call_headers(started))
 
     def passes_over(self, refused: Refused) -> bool:
         """Whether the limit is the candidate's own and others follow it, which then are the plan."""
@@ -212,12 +221,20 @@ class Request:
     upstream: str
     arrived: float
     job: Job | None = None
+    trace: Trace | None = None
     refusal: GatewayError | None = None  # what the client was told instead of an answer, or in the middle of one
 
     @property
     def answer_id(self) -> str:
         """The id of the answer, as its surface has them."""
         return self.surface.id_prefix + self.id.removeprefix("req_")
+
+    @property
+    def status(self) -> int:
+        """What the client got; 499 where it did not wait for an answer."""
+        if self.job is not None:
+            return self.job.status
+        return 499 if self.refusal is None else self.refusal.status
 
     def headers(self, now: float) -> Headers:
         """What every answer carries, also a refusal."""
@@ -247,6 +264,7 @@ def admitted(request: Request, identity: Identity, call: Call, plan: Plan, now: 
         refuses_clamping=request.snapshot.chat.out_of_range == "refuse",
         affinity=session_affinity(identity.key.id, call),
         ignored=call.ignored,
+        trace=request.trace,
     )
 
 

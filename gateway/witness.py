@@ -1,4 +1,4 @@
-"""Everybody who only looks on: told by dispatch what happens to requests, it counts and logs. Never changes one."""
+"""Everybody who only looks on: told by dispatch what happens to requests, it counts, logs and traces them."""
 
 import time
 
@@ -8,25 +8,42 @@ from gateway.job import Job, Request
 from gateway.ledger.contract import Refused
 from gateway.log.access import AccessLine, AccessLog, client_of
 from gateway.metrics import Metrics
+from gateway.telling import tell
+from gateway.tracing.context import read_trace
+from gateway.tracing.spans import Exporter
 
 
 class Witness:
-    """One per worker. `in_flight` is how many requests are being served now; without a log nothing is logged."""
+    """One per worker. `in_flight` is how many requests are being served now.
 
-    def __init__(self, metrics: Metrics, log: AccessLog | None = None) -> None:
+    Without a log nothing is logged, without an exporter there are no traces; `sample_ratio` is of those begun here.
+    """
+
+    def __init__(
+        self, metrics: Metrics, log: AccessLog | None = None, exporter: Exporter | None = None, sample_ratio: float = 1
+    ) -> None:
         self.in_flight = 0
         self._metrics = metrics
         self._log = log
+        self._exporter = exporter
+        self._sample_ratio = sample_ratio
 
     def begin(self, request: Request) -> None:
         """A request has arrived; `end` follows, whatever happens."""
         self.in_flight += 1
+        if self._exporter is not None:
+            header = request.exchange.header
+            trace = read_trace(header(b"traceparent"), header(b"tracestate"), self._sample_ratio)
+            trace.began_ns = time.time_ns() - round((time.monotonic() - request.arrived) * 1e9)
+            request.trace = trace
 
     def end(self, request: Request) -> None:
         """Nothing more will happen to this request."""
         self.in_flight -= 1
         if self._log is not None:
             self._log.write(_access_line(request, self._log.now(), time.monotonic()))
+        if self._exporter is not None and request.trace is not None and request.trace.is_sampled:
+            self._exporter.export(tell(request, time.monotonic()))
 
     def disconnect(self) -> None:
         """The client left before its answer was complete."""
@@ -64,22 +81,17 @@ def _access_line(request: Request, moment: str, now: float) -> AccessLine:
         id=request.id,
         method=scope["method"],
         path=scope["path"],
-        status=_status(request),
+        status=request.status,
         ms=round((now - request.arrived) * 1000),
         client=client_of(scope),
     )
+    if request.trace is not None:
+        line.trace_id = request.trace.trace_id
     if error is not None:
         line.error_type, line.error_code = error.type, error.code
     if job is not None:
         _tell_job(line, job)
     return line
-
-
-def _status(request: Request) -> int:
-    """What the client got, or 499 where it did not wait for it."""
-    if request.job is not None:
-        return request.job.status
-    return 499 if request.refusal is None else request.refusal.status
 
 
 def _tell_job(line: AccessLine, job: Job) -> None:

@@ -26,7 +26,7 @@ ARROWS: dict[str, set[str]] = {
     "upstreams": {"core"},
     "config": {"core"},
     "metrics": {"core"},
-    "tracing": {"core"},
+    "tracing": {"client", "config", "core"},
     "models": {"core"},
     "relay": {"core"},
     "cors": {"relay"},
@@ -40,7 +40,7 @@ ARROWS: dict[str, set[str]] = {
     "alerts": {"config", "store", "metrics", "core"},
     "choice": {"client", "core"},
     "heartbeat": {"relay"},
-    "job": {"choice", "client", "config", "ledger", "relay", "core"},
+    "job": {"choice", "client", "config", "ledger", "relay", "tracing", "core"},
     "planning": {"fleet", "tokenizer", "core"},
     "explain": {"planning", "keys", "relay", "config", "core"},
     "departures": {"job", "relay", "core"},
@@ -66,7 +66,8 @@ ARROWS: dict[str, set[str]] = {
         "core",
     },
     "log": {"core"},
-    "witness": {"job", "ledger", "log", "metrics", "core"},
+    "telling": {"job", "tracing", "core"},
+    "witness": {"job", "ledger", "log", "metrics", "telling", "tracing", "core"},
     "reporter": {"config", "fleet", "ledger", "metrics", "organization", "store", "core"},
     "withdrawal": {"keys", "relay", "store", "core"},
     "organization": {"alerts", "keys", "ledger", "relay", "store", "core"},
@@ -127,6 +128,8 @@ HOMES: dict[str, tuple[str, ...]] = {
     "tiktoken": ("gateway.tokenizer",),
     "jsonschema": ("gateway.core.structured",),
     "referencing": ("gateway.core.structured",),
+    "opentelemetry": ("gateway.tracing.otlp",),
+    "requests": ("gateway.tracing.otlp",),
     "starlette": ("gateway.app", "gateway.site", "gateway.organization", "gateway.dashboard", "gateway.simulator"),
 }
 
@@ -137,6 +140,7 @@ LATE_LOADERS = {
     "gateway.supervise.rehearsal": "the parent process never loads what only a worker runs",
     "gateway.supervise.worker_process": "the parent process never loads what only a worker runs",
     "gateway.tokenizer": "tiktoken may be absent",
+    "gateway.tracing.select": "OpenTelemetry may be absent, and costs memory",
 }
 
 # Who may look at the environment, besides the command line and the processes it starts.

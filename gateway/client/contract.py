@@ -1,10 +1,13 @@
 """What dispatch needs of an HTTP client."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from gateway.core.answer import Failure
+
+CallHeaders = Sequence[tuple[str, str]]
+"""Headers of one call: lower-case names, values of printable ASCII."""
 
 
 @dataclass(slots=True, frozen=True)
@@ -41,14 +44,14 @@ class Client(Protocol):
 
     name: str
 
-    async def fetch(self, path: str, body: bytes, deadline: float, affinity: str = "") -> Reply | Failure:
+    async def fetch(self, path: str, body: bytes, deadline: float, headers: CallHeaders = ()) -> Reply | Failure:
         """POST and read the whole answer. `deadline` is loop time (monotonic seconds) for all of it.
 
-        `affinity` goes out as `x-session-affinity`, if there is one.
+        `headers` go out besides the account's.
         """
         ...
 
-    async def open(self, path: str, body: bytes, deadline: float, affinity: str = "") -> ReplyStream | Failure:
+    async def open(self, path: str, body: bytes, deadline: float, headers: CallHeaders = ()) -> ReplyStream | Failure:
         """POST and return when the headers are there, without reading ahead. `deadline` is for the headers."""
         ...
 

@@ -10,8 +10,8 @@ from collections.abc import AsyncIterator, Mapping
 
 import httpx2
 
-from gateway.client.account import AFFINITY_HEADER, IDLE_SECONDS, MAX_REPLY_BYTES, Account
-from gateway.client.contract import Client, Reply, ReplyStream
+from gateway.client.account import IDLE_SECONDS, MAX_REPLY_BYTES, Account
+from gateway.client.contract import CallHeaders, Client, Reply, ReplyStream
 from gateway.client.stall import StallWatch
 from gateway.core.answer import Failure
 
@@ -77,24 +77,24 @@ class Httpx2Client:
             ),
         )
 
-    async def fetch(self, path: str, body: bytes, deadline: float, affinity: str = "") -> Reply | Failure:
-        return await self._complete(self._request("POST", path, body, affinity), deadline)
+    async def fetch(self, path: str, body: bytes, deadline: float, headers: CallHeaders = ()) -> Reply | Failure:
+        return await self._complete(self._request("POST", path, body, headers), deadline)
 
     async def get(self, path: str, deadline: float) -> Reply | Failure:
         return await self._complete(self._request("GET", path, None), deadline)
 
-    async def open(self, path: str, body: bytes, deadline: float, affinity: str = "") -> ReplyStream | Failure:
-        response = await self._send(self._request("POST", path, body, affinity), deadline)
+    async def open(self, path: str, body: bytes, deadline: float, headers: CallHeaders = ()) -> ReplyStream | Failure:
+        response = await self._send(self._request("POST", path, body, headers), deadline)
         return response if isinstance(response, Failure) else Httpx2Stream(response, self._account.read_seconds)
 
     async def close(self) -> None:
         await self._transport.aclose()
 
-    def _request(self, method: str, path: str, body: bytes | None, affinity: str = "") -> httpx2.Request:
+    def _request(self, method: str, path: str, body: bytes | None, headers: CallHeaders = ()) -> httpx2.Request:
         url = self._url.copy_with(raw_path=self._url.raw_path + path.encode())
         request = httpx2.Request(method, url, headers=self._headers, content=body, extensions=self._extensions)
-        if affinity:
-            request.headers[AFFINITY_HEADER] = affinity
+        for name, value in headers:
+            request.headers[name] = value
         return request
 
     async def _send(self, request: httpx2.Request, deadline: float) -> httpx2.Response | Failure:

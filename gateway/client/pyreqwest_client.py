@@ -27,8 +27,8 @@ from pyreqwest.proxy import ProxyBuilder
 from pyreqwest.request import RequestBuilder, StreamRequest
 from pyreqwest.response import Response
 
-from gateway.client.account import AFFINITY_HEADER, IDLE_SECONDS, MAX_REPLY_BYTES, Account
-from gateway.client.contract import Client, Reply, ReplyStream
+from gateway.client.account import IDLE_SECONDS, MAX_REPLY_BYTES, Account
+from gateway.client.contract import CallHeaders, Client, Reply, ReplyStream
 from gateway.client.stall import StallWatch
 from gateway.core.answer import Failure
 
@@ -119,15 +119,15 @@ class PyreqwestClient:
         self._streamed = _configure(account).read_timeout(limit).build()
         self._urls: dict[str, Url] = {}
 
-    async def fetch(self, path: str, body: bytes, deadline: float, affinity: str = "") -> Reply | Failure:
-        return await _complete(self._post(self._whole, path, body, affinity), deadline)
+    async def fetch(self, path: str, body: bytes, deadline: float, headers: CallHeaders = ()) -> Reply | Failure:
+        return await _complete(self._post(self._whole, path, body, headers), deadline)
 
     async def get(self, path: str, deadline: float) -> Reply | Failure:
         return await _complete(self._whole.get(self._url(path)), deadline)
 
-    async def open(self, path: str, body: bytes, deadline: float, affinity: str = "") -> ReplyStream | Failure:
+    async def open(self, path: str, body: bytes, deadline: float, headers: CallHeaders = ()) -> ReplyStream | Failure:
         # Without the zero the library reads 64 KiB before it lets go of the headers: a stream would come in one lump.
-        builder = self._post(self._streamed, path, body, affinity)
+        builder = self._post(self._streamed, path, body, headers)
         request = builder.streamed_read_buffer_limit(0).build_streamed()
         try:
             async with asyncio.timeout_at(deadline):
@@ -142,9 +142,11 @@ class PyreqwestClient:
         await self._whole.close()
         await self._streamed.close()
 
-    def _post(self, client: HttpClient, path: str, body: bytes, affinity: str) -> RequestBuilder:
+    def _post(self, client: HttpClient, path: str, body: bytes, headers: CallHeaders) -> RequestBuilder:
         builder = client.post(self._url(path)).body_bytes(body)
-        return builder.header(AFFINITY_HEADER, affinity) if affinity else builder
+        for name, value in headers:
+            builder = builder.header(name, value)
+        return builder
 
     def _url(self, path: str) -> Url:
         """A parsed URL per path; paths are few, so parsing each time (0.6 µs) would be waste."""

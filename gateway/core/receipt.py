@@ -26,6 +26,7 @@ class Attempt(msgspec.Struct, omit_defaults=True):
     upstream_request_id: str | None = None
     started_ms: int = 0  # since the request arrived
     latency_ms: int = 0
+    traceparent: str = ""  # of the call, where requests are traced
 
 
 class Receipt(msgspec.Struct, omit_defaults=True):

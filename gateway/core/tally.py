@@ -28,10 +28,14 @@ class Consumption:
 
 @dataclass(slots=True, frozen=True)
 class Timing:
-    """Milliseconds: when an attempt started, counted from the request's arrival, and how long it took."""
+    """Milliseconds: when an attempt started, counted from the request's arrival, and how long it took.
+
+    `traceparent` is what the call carried, where requests are traced.
+    """
 
     started_ms: int
     latency_ms: int
+    traceparent: str = ""
 
 
 @dataclass(slots=True)
@@ -80,6 +84,7 @@ class Tally:
                 usage_source=consumption.source,
                 started_ms=timing.started_ms,
                 latency_ms=timing.latency_ms,
+                traceparent=timing.traceparent,
             )
         )
 
@@ -93,6 +98,7 @@ class Tally:
                 upstream_request_id=failure.request_id,
                 started_ms=timing.started_ms,
                 latency_ms=timing.latency_ms,
+                traceparent=timing.traceparent,
             )
         )
 

@@ -31,6 +31,7 @@ class AttemptObject(msgspec.Struct, kw_only=True):
     upstream_request_id: str | None
     started_ms: int
     latency_ms: int
+    traceparent: str | None  # W3C, where the request was traced
 
 
 class RowObject(msgspec.Struct, kw_only=True):
@@ -153,6 +154,7 @@ def _attempt_object(attempt: Attempt) -> AttemptObject:
         upstream_request_id=attempt.upstream_request_id,
         started_ms=attempt.started_ms,
         latency_ms=attempt.latency_ms,
+        traceparent=attempt.traceparent or None,
     )
 
 

@@ -30,6 +30,8 @@ class CallRecord(msgspec.Struct):
     variant: str = ""
     tag: str = ""
     affinity: str = ""
+    traceparent: str = ""
+    tracestate: str = ""
     max_tokens: int | None = None
     status: int | None = None
     code: int | None = None

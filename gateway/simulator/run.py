@@ -77,6 +77,8 @@ class _Run:
         call, exchange, state = self._call, self._exchange, self._state
         state.record.label(call, switches.tag)
         call.affinity = exchange.headers.get("x-session-affinity", "")
+        call.traceparent = exchange.headers.get("traceparent", "")
+        call.tracestate = exchange.headers.get("tracestate", "")
         if switches.reset == "request":
             call.end = "reset"
             state.close_call(call)

@@ -99,11 +99,11 @@ async def test_open_of_an_error_status_is_a_stream_with_that_status_and_body(nam
 
 
 @on_loop
-async def test_affinity_of_a_call_goes_out_as_its_header_and_only_then(name: str) -> None:
+async def test_header_of_a_call_goes_out_with_it_and_only_then(name: str) -> None:
     async with connected(name, answer_ok) as (server, client):
         await client.fetch(MODEL_PATH, b"{}", soon())
-        await client.fetch(MODEL_PATH, b"{}", soon(), "conversation")
-        stream = await client.open(MODEL_PATH, b"{}", soon(), "another")
+        await client.fetch(MODEL_PATH, b"{}", soon(), [("x-session-affinity", "conversation")])
+        stream = await client.open(MODEL_PATH, b"{}", soon(), [("x-session-affinity", "another")])
         assert not isinstance(stream, Failure)
         await stream.close()
     sent = [exchange.header("x-session-affinity") for exchange in server.exchanges]
