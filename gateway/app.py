@@ -41,7 +41,6 @@ from gateway.ledger.audit.trimming import Retention, Trimmer
 from gateway.ledger.audit.verification import Verifier
 from gateway.ledger.burn import Burn, watch_burn
 from gateway.ledger.service import LedgerOptions, StoreLedger
-from gateway.log.access import AccessLog, open_access_log
 from gateway.metrics import Metrics
 from gateway.organization.rejections import Rejections
 from gateway.organization.service import AdminService, admin_service
@@ -54,10 +53,9 @@ from gateway.store.layout import Layout
 from gateway.store.redis_store import RedisStore
 from gateway.surfaces import SURFACES
 from gateway.tokenizer import load_tokenizer
-from gateway.tracing.select import create_exporter
 from gateway.upstreams import UPSTREAMS
 from gateway.withdrawal import Withdrawals
-from gateway.witness import Witness
+from gateway.witness import Witness, create_witness
 from gateway.worker import WorkerSettings
 
 _log = logging.getLogger("gateway.app")
@@ -97,8 +95,8 @@ class Gateway:
         if surface is not None and scope["method"] == "POST" and self._is_open:
             await self._dispatch.serve(surface, scope, receive, send)
             return
-        if self._access is not None:
-            send = self._access.watched(scope, send)
+        if self._witness.log is not None:
+            send = self._witness.log.watched(scope, send)
         if surface is None or scope["method"] != "POST":
             await self._site.router(scope, receive, send)
         else:
@@ -146,7 +144,7 @@ class Gateway:
         attempting = self._attempting(settings, self._client)
         knowledge = self._join_fleet()
         planning = Planning(tokenizer, knowledge, self._governor.full, time.time, random.random)
-        witness = self._create_witness(settings)
+        self._witness = witness = create_witness(settings, self._metrics)
         self._withdrawals = Withdrawals(self._store, layout)
         leaving = Departures(tokenizer.count), self._withdrawals
         collaborators = Collaborators(
@@ -162,11 +160,6 @@ class Gateway:
         self._site.router.routes.append(Route("/v1/explain", explain))
         self._site.notice = worker.notice
         self._reporter = self._create_reporter(admin, knowledge, witness)
-
-    def _create_witness(self, settings: Settings) -> Witness:
-        self._access: AccessLog | None = open_access_log(settings.log.format) if settings.log.access else None
-        self._exporter = create_exporter(settings.tracing)
-        return Witness(self._metrics, self._access, self._exporter, settings.tracing.sample_ratio)
 
     def _join_fleet(self) -> Knowledge:
         """What this worker learns and may send, beside what all others do."""
@@ -325,9 +318,7 @@ class Gateway:
         if self._is_open and not await self._ledger.drain(asyncio.get_running_loop().time() + _DRAIN_SECONDS):
             _log.warning("%d receipts wait in the spool for the next start", self._ledger.pending)
         await _in_order(self._ledger.close, self._store.close, self._client.close)
-        for closing in (self._access, self._exporter):
-            if closing is not None:
-                await asyncio.to_thread(closing.close)
+        await asyncio.to_thread(self._witness.close)
 
 
 def _cross_origin(settings: Settings) -> CrossOrigin | None:

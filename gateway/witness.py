@@ -2,14 +2,16 @@
 
 import time
 
+from gateway.config.settings import Settings
 from gateway.core.errors import GatewayError
 from gateway.core.receipt import Receipt
 from gateway.job import Job, Request
 from gateway.ledger.contract import Refused
-from gateway.log.access import AccessLine, AccessLog, client_of
+from gateway.log.access import AccessLine, AccessLog, client_of, open_access_log
 from gateway.metrics import Metrics
 from gateway.telling import tell
 from gateway.tracing.context import read_trace
+from gateway.tracing.select import create_exporter
 from gateway.tracing.spans import Exporter
 
 
@@ -23,8 +25,8 @@ class Witness:
         self, metrics: Metrics, log: AccessLog | None = None, exporter: Exporter | None = None, sample_ratio: float = 1
     ) -> None:
         self.in_flight = 0
+        self.log = log
         self._metrics = metrics
-        self._log = log
         self._exporter = exporter
         self._sample_ratio = sample_ratio
 
@@ -40,8 +42,8 @@ class Witness:
     def end(self, request: Request) -> None:
         """Nothing more will happen to this request."""
         self.in_flight -= 1
-        if self._log is not None:
-            self._log.write(_access_line(request, self._log.now(), time.monotonic()))
+        if self.log is not None:
+            self.log.write(_access_line(request, self.log.now(), time.monotonic()))
         if self._exporter is not None and request.trace is not None and request.trace.is_sampled:
             self._exporter.export(tell(request, time.monotonic()))
 
@@ -70,6 +72,18 @@ class Witness:
         """The request has its receipt; its last bytes may still be on their way. `now` is monotonic seconds."""
         until_first_byte = (job.first_byte or now) - job.arrived
         self._metrics.observe(receipt, until_first_byte - job.upstream_seconds - job.queued_seconds, job.gaps)
+
+    def close(self) -> None:
+        """Write and send what waits, for a bounded time. Blocks."""
+        for closing in (self.log, self._exporter):
+            if closing is not None:
+                closing.close()
+
+
+def create_witness(settings: Settings, metrics: Metrics) -> Witness:
+    """The witness these settings ask for. Raises ValueError where the extra `otel` is missing."""
+    log = open_access_log(settings.log.format) if settings.log.access else None
+    return Witness(metrics, log, create_exporter(settings.tracing), settings.tracing.sample_ratio)
 
 
 def _access_line(request: Request, moment: str, now: float) -> AccessLine:

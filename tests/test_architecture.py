@@ -67,7 +67,7 @@ ARROWS: dict[str, set[str]] = {
     },
     "log": {"core"},
     "telling": {"job", "tracing", "core"},
-    "witness": {"job", "ledger", "log", "metrics", "telling", "tracing", "core"},
+    "witness": {"config", "job", "ledger", "log", "metrics", "telling", "tracing", "core"},
     "reporter": {"config", "fleet", "ledger", "metrics", "organization", "store", "core"},
     "withdrawal": {"keys", "relay", "store", "core"},
     "organization": {"alerts", "keys", "ledger", "relay", "store", "core"},
