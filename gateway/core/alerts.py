@@ -10,11 +10,11 @@ from datetime import UTC, datetime, tzinfo
 
 import msgspec
 
-from gateway.core.limits import END_OF_TIME_MS, Meter, meter_of
+from gateway.core.limits import END_OF_TIME_MS, Meter, meter_of, shown_amount
 from gateway.core.records import Limit
 
 _NANO_PER_DOLLAR = 10**9
-_UNITS = {"money": "nano_usd"}  # any other kind is counted in itself
+_UNITS = {"money": "nano_usd", "neurons": "nano_neurons"}  # any other kind is counted in itself
 
 
 class SpendAlert(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -55,7 +55,9 @@ class ReachedThreshold(msgspec.Struct, frozen=True):
         return f"{name} has used {self.percent} % of its limit of {limit}: {self._amount(self.used)}{reset}"
 
     def _amount(self, amount: int) -> str:
-        return f"${amount / _NANO_PER_DOLLAR:.2f}" if self.kind == "money" else f"{amount} {self.kind}"
+        if self.kind == "money":
+            return f"${amount / _NANO_PER_DOLLAR:.2f}"
+        return f"{shown_amount(self.kind, amount)} {self.kind}"
 
 
 @dataclass(slots=True, frozen=True)
@@ -121,7 +123,7 @@ def watched_amounts(owner: Owner, percents: Sequence[int], now_ms: int, zone: tz
         meter = meter_of(limit, now_ms, zone)
         if limit.kind != "concurrency" and meter.slot_ms is None and limit.limit > 0:
             # Rounded up: a third of one request is reached by none.
-            found += [WatchedAmount(owner, meter, -(-limit.limit * each // 100), each) for each in sorted(percents)]
+            found += [WatchedAmount(owner, meter, -(-meter.limit * each // 100), each) for each in sorted(percents)]
     for alert in sorted(owner.spend_alerts, key=lambda each: each.threshold_nano):
         meter = meter_of(Limit("money", alert.threshold_nano, "month"), now_ms, zone)
         found.append(WatchedAmount(owner, meter, alert.threshold_nano, spend_alert=alert))

@@ -20,14 +20,16 @@ import msgspec
 
 from gateway.core.records import Identity, Limit, SpendLimit
 
-Kind = Literal["money", "tokens", "requests", "concurrency"]
+Kind = Literal["money", "tokens", "requests", "neurons", "concurrency"]
 WindowName = Literal["now", "minute", "hour", "day", "week", "month", "total"]
 
-KINDS: tuple[Kind, ...] = ("money", "tokens", "requests")  # what is used; concurrent requests are only held
+KINDS: tuple[Kind, ...] = ("money", "tokens", "requests", "neurons")  # what is used; concurrent requests are only held
 SCOPES = ("organization", "project", "key")
 WINDOWS: tuple[WindowName, ...] = ("day", "week", "month", "total")
 
 LARGEST_LIMIT = 9_000_000_000_000_000  # Lua counts in doubles: exact below 2**53, with room for one more request
+NANO_PER_NEURON = 1_000_000_000  # neurons are limited in whole ones and counted in billionths
+_LARGEST_NEURONS = 9_000_000_000  # their counters are integers of 64 bits, not doubles: exact where steps add to them
 END_OF_TIME_MS = 2**53 - 1
 SLOT_MS: Mapping[WindowName, int] = {"minute": 1000, "hour": 60_000}  # of rolling windows
 MODEL_SLOT_MS: Mapping[WindowName, int] = {**SLOT_MS, "day": 1_440_000}  # of those of one model
@@ -52,7 +54,10 @@ class Window:
 
 @dataclass(slots=True, frozen=True)
 class Meter:
-    """A limited counter pair of a scope. `limit` is in the kind's unit; `model` is the only one whose use it counts."""
+    """A limited counter pair of a scope. `model` is the only one whose use it counts.
+
+    `limit` is in the counters' unit: nano-dollars, tokens, requests, nano-neurons.
+    """
 
     kind: Kind
     window: Window
@@ -119,11 +124,17 @@ def used_field(kind: Kind, window: Window) -> str:
     return f"u:{kind}:{window.label}"
 
 
-def check_limit(limit: int) -> int:
-    """`limit`, if it can be counted exactly. Raises ValueError otherwise."""
-    if not 0 <= limit <= LARGEST_LIMIT:
-        raise ValueError(f"a limit must be between 0 and {LARGEST_LIMIT}, not {limit}")
-    return limit
+def check_limit(limit: int, kind: Kind = "money") -> int:
+    """A limit in the counters' unit, if it can be counted exactly. Raises ValueError otherwise."""
+    largest = _LARGEST_NEURONS if kind == "neurons" else LARGEST_LIMIT
+    if not 0 <= limit <= largest:
+        raise ValueError(f"a limit must be between 0 and {largest}, not {limit}")
+    return limit * NANO_PER_NEURON if kind == "neurons" else limit
+
+
+def shown_amount(kind: str, amount: int) -> int:
+    """An amount of a counter as people are told it: neurons are whole ones, begun ones counted."""
+    return -(-amount // NANO_PER_NEURON) if kind == "neurons" else amount
 
 
 def window_at(name: WindowName, moment_ms: int, zone: tzinfo = UTC) -> Window:
@@ -190,10 +201,10 @@ def meter_of(limit: Limit, moment_ms: int, zone: tzinfo = UTC) -> Meter:
     if kind is None or window is None or (kind == "concurrency") != (window == "now"):
         raise ValueError(f"nothing counts {limit.kind} per {limit.window}")
     if limit.model is None:
-        return Meter(kind, window_at(window, moment_ms, zone), check_limit(limit.limit))
+        return Meter(kind, window_at(window, moment_ms, zone), check_limit(limit.limit, kind))
     if window not in MODEL_SLOT_MS:
         raise ValueError(f"nothing counts {limit.kind} per {limit.window} of one model")
-    return Meter(kind, Window(window, window, 0, END_OF_TIME_MS), check_limit(limit.limit), limit.model)
+    return Meter(kind, Window(window, window, 0, END_OF_TIME_MS), check_limit(limit.limit, kind), limit.model)
 
 
 def rolling_slots(field: bytes | None) -> list[tuple[int, int]]:
@@ -226,7 +237,7 @@ class Booking:
 def booking_at(moment_ms: int, windows: tuple[WindowName, ...] = WINDOWS, zone: tzinfo = UTC) -> Booking:
     """The used fields of all kinds for a request created at `moment_ms`."""
     found = tuple(window_at(name, moment_ms, zone) for name in windows)
-    pairs = [(used_field(kind, window), number) for number, kind in enumerate(KINDS, 1) for window in found]
+    pairs = [(used_field(kind, window), _NUMBERS[kind]) for kind in KINDS for window in found]
     packed = _pack([[name for name, _ in pairs], [number for _, number in pairs]])
     return Booking(*_shared_span(found), packed)
 
@@ -265,6 +276,6 @@ _CALENDAR: dict[WindowName, Callable[[datetime], tuple[datetime, datetime, str]]
     "week": _week,
     "month": _month,
 }
-_NUMBERS: Mapping[Kind, int] = {"money": 1, "tokens": 2, "requests": 3, "concurrency": 4}
+_NUMBERS: Mapping[Kind, int] = {"money": 1, "tokens": 2, "requests": 3, "concurrency": 4, "neurons": 5}
 _KINDS: Mapping[str, Kind] = {kind: kind for kind in _NUMBERS}
 _WINDOWS: Mapping[str, WindowName] = {name: name for name in get_args(WindowName)}

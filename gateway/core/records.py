@@ -26,7 +26,8 @@ class SpendLimit(msgspec.Struct, frozen=True, omit_defaults=True):
 class Limit(msgspec.Struct, frozen=True, omit_defaults=True):
     """A hard limit of a scope. At most one per kind and window counts: the smallest.
 
-    kind: money (nano-dollars), tokens, requests, or concurrency (requests in flight), which goes with the window "now".
+    kind: money (nano-dollars), tokens, requests, neurons (whole ones), or concurrency (requests in flight), which goes
+    with the window "now".
     window: minute or hour (rolling), day, week or month (of the calendar), total.
     model: only what this model serves counts, in a minute, an hour or a day, which all roll; None: everything.
     """

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from gateway.core.allowance import Allowances, Amounts, Metered, Place, Share, Shortage, Slot
 from gateway.core.errors import StoreAway
 from gateway.core.limits import SCOPES, rolling_slots, spent_scopes
+from gateway.core.neurons import neurons_at
 from gateway.core.pricing import worst_cost
 from gateway.core.receipt import Receipt
 from gateway.core.records import Identity
@@ -92,7 +93,13 @@ class Absence:
     def settled(self, receipt: Receipt) -> None:
         """A request has ended and this is what it used."""
         tokens = receipt.prompt_tokens + receipt.completion_tokens
-        self._allowances.end(receipt.id, {"money": receipt.cost_nano, "tokens": tokens, "requests": 1})
+        used: Amounts = {
+            "money": receipt.cost_nano,
+            "tokens": tokens,
+            "requests": 1,
+            "neurons": receipt.neurons_nano or 0,
+        }
+        self._allowances.end(receipt.id, used)
 
     def released(self, request_id: str) -> None:
         """A request has ended and used nothing."""
@@ -127,7 +134,14 @@ def _amounts(request: HoldRequest, output: int) -> Amounts:
     """What hold.lua would claim."""
     cost = worst_cost(request.price, request.prompt_tokens, output, request.choices)
     tokens = request.choices * (request.prompt_tokens + output)
-    return {"money": request.spent_nano + cost, "tokens": tokens, "requests": 1, "concurrency": 1}
+    neurons = request.choices * neurons_at(*request.neuron_rates, request.prompt_tokens, output)
+    return {
+        "money": request.spent_nano + cost,
+        "tokens": tokens,
+        "requests": 1,
+        "neurons": request.spent_neurons_nano + neurons,
+        "concurrency": 1,
+    }
 
 
 def _standing(metered: Metered, reply: Sequence[Reply]) -> dict[Slot, int]:

@@ -7,6 +7,7 @@ is used up, where a calendar window has to end, and where the request is larger 
 from collections.abc import Mapping
 
 from gateway.core.errors import PolicyError, RateLimited, SpendLimitReached, TokensLimited
+from gateway.core.limits import shown_amount
 from gateway.core.rates import duration_text
 from gateway.core.records import Identity
 from gateway.ledger.contract import Refused
@@ -35,8 +36,11 @@ def limit_reached(refused: Refused, identity: Identity) -> PolicyError:
     owner = {"organization": "this organization", "project": f"project `{identity.project.name}`", "key": "this key"}
     unit = "requests at once" if refused.kind == "concurrency" else f"{refused.kind} {_PER[refused.window]}"
     unit += f" of model `{refused.model}`" if refused.model else ""
-    figures = f"Limit {refused.limit}, Used {refused.used}, In flight {refused.held}, Requested {refused.needed}."
-    raised = TokensLimited if refused.kind == "tokens" else RateLimited
+    limit, used, held, needed = (
+        shown_amount(refused.kind, amount) for amount in (refused.limit, refused.used, refused.held, refused.needed)
+    )
+    figures = f"Limit {limit}, Used {used}, In flight {held}, Requested {needed}."
+    raised = TokensLimited if refused.kind in ("tokens", "neurons") else RateLimited
     details = _details(refused)
     if refused.needed > refused.limit:
         message = f"Request too large for {owner[refused.scope]} on {unit}: {figures} Ask for fewer tokens."
@@ -76,9 +80,9 @@ def _details(refused: Refused) -> dict[str, str | int | None]:
         "scope": refused.scope,
         "kind": refused.kind,
         "window": refused.window,
-        "limit": refused.limit,
-        "used": refused.used,
-        "held": refused.held,
+        "limit": shown_amount(refused.kind, refused.limit),
+        "used": shown_amount(refused.kind, refused.used),
+        "held": shown_amount(refused.kind, refused.held),
         "resets_at": refused.resets_at,
         **({"model": refused.model} if refused.model else {}),
     }

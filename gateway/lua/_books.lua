@@ -69,7 +69,16 @@ local function give_back(keys, record, now)
   recount(keys, record, NOTHING, negated(record[AMOUNTS]), now)
 end
 
--- Adds three amounts, by kind, to the used counters of all scopes.
+-- Decimal text plus an amount, exact also beyond 2^53: a busy day's nano-neurons are more than that.
+local function added(text, amount)
+  local head, tail = string.match(text, '^(%d+)(%d%d%d%d%d%d%d%d%d)$')
+  if not head or #head < 6 then return whole(text + amount) end
+  local low = tail + amount
+  local carry = math.floor(low / 1000000000)
+  return string.format('%.0f%09.0f', head + carry, low - carry * 1000000000)
+end
+
+-- Adds amounts, by kind, to the used counters of all scopes.
 local function book(keys, booking, amounts)
   local unpacked = cmsgpack.unpack(booking)
   local fields, kinds = unpacked[1], unpacked[2]
@@ -78,19 +87,11 @@ local function book(keys, booking, amounts)
     local values = redis.call('HMGET', keys[scope], unpack(fields))
     for i = 1, #fields do
       writes[2 * i - 1] = fields[i]
-      writes[2 * i] = string.format('%.0f', (values[i] or 0) + amounts[kinds[i]])
+      local old, amount = values[i] or '0', amounts[kinds[i]] or 0
+      writes[2 * i] = #old > 15 and added(old, amount) or string.format('%.0f', old + amount)
     end
     redis.call('HSET', keys[scope], unpack(writes))
   end
-end
-
--- Decimal text plus an amount, exact also beyond 2^53: a busy day's nano-neurons are more than that.
-local function added(text, amount)
-  local head, tail = string.match(text, '^(%d+)(%d%d%d%d%d%d%d%d%d)$')
-  if not head or #head < 6 then return whole(text + amount) end
-  local low = tail + amount
-  local carry = math.floor(low / 1000000000)
-  return string.format('%.0f%09.0f', head + carry, low - carry * 1000000000)
 end
 
 -- Adds {requests, prompt, completion, cached, cost, neurons, failed, client gone} to one field of a roll-up.

@@ -10,7 +10,7 @@ from gateway.core.records import Limit
 from gateway.organization.model_names import model_id
 from gateway.organization.parameters import Body
 
-KINDS = ("money", "tokens", "requests", "concurrency")
+KINDS = ("money", "tokens", "requests", "neurons", "concurrency")
 WINDOWS = ("now", "minute", "hour", "day", "week", "month", "total")
 
 

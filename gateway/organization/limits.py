@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from gateway.core.limits import Meter, limits_of, meter_of, rolling_sums, spent_scopes
+from gateway.core.limits import Meter, limits_of, meter_of, rolling_sums, shown_amount, spent_scopes
 from gateway.core.records import Key, Limit, Organization, Project
 from gateway.organization.credentials import no_such_key
 from gateway.organization.exchange import Question
@@ -20,7 +20,7 @@ _MOST_LIMITED = 200  # projects whose limits are looked at together
 
 
 class LimitObject(msgspec.Struct, kw_only=True):
-    """A limit. Amounts are in the kind's unit: nano-dollars, tokens, requests, requests at once."""
+    """A limit. Amounts are in the kind's unit: nano-dollars, tokens, requests, neurons, requests at once."""
 
     id: str  # of the organisation, project or key
     object: str = "organization.limit"
@@ -153,10 +153,10 @@ def _limit_object(owner: _Owner, meter: Meter, counts: Sequence[Reply], now_ms: 
         scope=owner.scope,
         kind=meter.kind,
         window=meter.window.name,
-        limit=meter.limit,
-        used=used,
-        held=held,
-        remaining=max(0, meter.limit - used - held),
+        limit=shown_amount(meter.kind, meter.limit),
+        used=shown_amount(meter.kind, used),
+        held=shown_amount(meter.kind, held),
+        remaining=max(0, shown_amount(meter.kind, meter.limit) - shown_amount(meter.kind, used + held)),
         resets_at=meter.resets_at,
         model=meter.model,
     )

@@ -28,6 +28,11 @@ def amounts(found: list[WatchedAmount]) -> list[tuple[str, int, int | None]]:
         (Limit("requests", 60, "minute"), []),
         (Limit("money", 60, "hour"), []),
         (Limit("concurrency", 4, "now"), []),
+        (Limit("requests", 60, "day", "@cf/a"), []),
+        (
+            Limit("neurons", 3, "day"),
+            [("u:neurons:2026-01-01", n * 10**7, p) for n, p in ((150, 50), (240, 80), (300, 100))],
+        ),
     ],
 )
 def test_watched_amounts_of_a_limit(limit: Limit, expected: list[tuple[str, int, int | None]]) -> None:
@@ -67,3 +72,10 @@ def test_reached_says_it_in_a_sentence() -> None:
         "it starts anew 2026-02-01 00:00 UTC"
     )
     assert alert.reached(21_000_000_000).limit is None
+
+
+def test_reached_neurons_are_told_in_whole_ones() -> None:
+    (half, *_) = watched_amounts(owner(Limit("neurons", 100, "total")), PERCENTS, NOW_MS)
+    told = half.reached(50 * 10**9 + 1)
+    assert told.unit == "nano_neurons"
+    assert told.sentence() == "project search (proj_1) has used 50 % of its limit of 100 neurons in total: 51 neurons"

@@ -20,6 +20,7 @@ from gateway.core.limits import (
     meter_of,
     meters_for,
     rolling_sums,
+    shown_amount,
     spent_scopes,
     used_field,
     window_at,
@@ -114,7 +115,8 @@ def test_limits_of_a_scope_with_a_budget_keeps_the_smallest_of_each_window() -> 
     [
         Limit("money", 1, "now"),
         Limit("concurrency", 1, "minute"),
-        Limit("neurons", 1, "day"),
+        Limit("heartbeats", 1, "day"),
+        Limit("neurons", 9_000_000_001, "day"),
         Limit("tokens", 1, "fortnight"),
         Limit("requests", -1, "minute"),
     ],
@@ -138,6 +140,13 @@ def test_meters_for_a_limit_nobody_can_count_raises(limit: SpendLimit) -> None:
         meters_for(replace(identity, project=replace(identity.project, spend_limit=limit)), ms(2026, 11, 20))
 
 
+def test_neurons_are_limited_in_whole_ones_and_counted_in_billionths() -> None:
+    meter = meter_of(Limit("neurons", 9_000_000_000, "day"), ms(2026, 11, 20))
+    assert (meter.number, meter.limit) == (5, 9 * 10**18)
+    assert [shown_amount("neurons", amount) for amount in (0, 1, 10**9, meter.limit)] == [0, 1, 1, 9_000_000_000]
+    assert shown_amount("money", 5) == 5
+
+
 def test_check_limit_the_largest_passes() -> None:
     assert check_limit(LARGEST_LIMIT) == LARGEST_LIMIT
 
@@ -148,8 +157,8 @@ def test_booking_at_names_every_kind_and_window() -> None:
     assert not booking.covers(ms(2026, 11, 21))
     fields, kinds = msgspec.msgpack.decode(booking.packed)
     labels = ("2026-11-20", "2026-W47", "2026-11", "total")
-    assert fields == [f"u:{kind}:{label}" for kind in ("money", "tokens", "requests") for label in labels]
-    assert kinds == [1] * 4 + [2] * 4 + [3] * 4
+    assert fields == [f"u:{kind}:{label}" for kind in ("money", "tokens", "requests", "neurons") for label in labels]
+    assert kinds == [1] * 4 + [2] * 4 + [3] * 4 + [5] * 4
     assert used_field("money", window_at("month", ms(2026, 11, 20))) == fields[2]
 
 

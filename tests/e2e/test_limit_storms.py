@@ -143,6 +143,21 @@ def test_storm_on_tokens_per_minute_stays_below_the_limit(replicas: list[Gateway
     assert (found["used"], found["held"]) == (spent, 0)
 
 
+def test_storm_on_neurons_stays_below_the_limit(replicas: list[GatewayProcess]) -> None:
+    limit = 100  # whole neurons; an answer of 200 tokens takes about 5
+    project, secret = limited_key(replicas[0], ("neurons", "total", limit))
+    answers = storm(replicas, secret, body())
+    rows = served(replicas[0], project, answers)
+    spent = sum(row["neurons"] for row in rows)
+    assert limit / 2 < spent <= limit
+    for answer in refusals(answers, "rate_limit_exceeded"):
+        assert answer.json()["gateway"]["kind"] == "neurons"
+        assert answer.headers["x-should-retry"] == "false"
+    found = own_limits(replicas[2], secret)["neurons"]
+    assert (found["limit"], found["held"]) == (limit, 0)
+    assert found["used"] - 1 < spent <= found["used"]
+
+
 def test_storm_on_one_model_admits_exactly_its_rate(replicas: list[GatewayProcess]) -> None:
     project, secret = replicas[0].make_key(f"storm {next(_names)}")
     (rate,) = [

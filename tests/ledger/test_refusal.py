@@ -106,3 +106,11 @@ def test_limit_of_one_model_names_it() -> None:
     assert json.loads(error.envelope())["gateway"]["model"] == "@cf/a"
     spent = limit_reached(Refused("key", "money", "minute", 5, 5, 0, None, needed=1, model="@cf/a"), IDENTITY)
     assert "per minute for model `@cf/a`" in spent.message
+
+
+def test_limit_of_neurons_is_told_in_whole_ones() -> None:
+    refused = Refused("key", "neurons", "day", 100 * 10**9, 99 * 10**9 + 1, 0, 1_767_225_600, needed=2 * 10**9)
+    error = limit_reached(refused, IDENTITY)
+    assert (error.type, error.code) == ("tokens", "rate_limit_exceeded")
+    assert "neurons per day: Limit 100, Used 100, In flight 0, Requested 2." in error.message
+    assert (json.loads(error.envelope())["gateway"]["limit"], error.headers()) == (100, [(b"x-should-retry", b"false")])

@@ -34,7 +34,8 @@ def test_read_limit_changes_takes_limits_and_removals() -> None:
 @pytest.mark.parametrize(
     ("limit", "param"),
     [
-        ({"kind": "neurons", "window": "day", "limit": 1}, "kind"),
+        ({"kind": "heartbeats", "window": "day", "limit": 1}, "kind"),
+        ({"kind": "neurons", "window": "day", "limit": LARGEST_LIMIT}, "limits"),
         ({"kind": "tokens", "limit": 1}, "window"),
         ({"kind": "tokens", "window": "year", "limit": 1}, "window"),
         ({"kind": "tokens", "window": "now", "limit": 1}, "limits"),

@@ -189,6 +189,7 @@ def assert_books_agree(books: Books, *, has_tags: bool = True) -> None:
                 counters[used_field("money", window)[2:]] += row.cost_nano
                 counters[used_field("tokens", window)[2:]] += row.prompt_tokens + row.completion_tokens
                 counters[used_field("requests", window)[2:]] += 1
+                counters[used_field("neurons", window)[2:]] += row.neurons_nano or 0
     cuts = "hdpt" if has_tags else "hdp"
     assert {letter: +books.rollups[letter] for letter in cuts} == {letter: +rollups[letter] for letter in cuts}
     assert {scope: +sums for scope, sums in books.used.items() if +sums} == {k: +v for k, v in used.items() if +v}

@@ -3,7 +3,8 @@
 In their order: requests, prompt, completion, cached tokens, cost (nano-dollars), neurons (nano), failed, client gone.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Final
 
 from gateway.core.limits import Kind
 
@@ -44,6 +45,7 @@ def add_up(many: Iterable[Sums]) -> Sums:
 
 def amount(sums: Sums, kind: Kind) -> int:
     """What a counter of this kind counts of it."""
-    if kind == "money":
-        return sums[4]
-    return sums[0] if kind == "requests" else sums[1] + sums[2]
+    return sums[1] + sums[2] if kind == "tokens" else sums[_PLACES[kind]]
+
+
+_PLACES: Final[Mapping[Kind, int]] = {"requests": 0, "money": 4, "neurons": 5}

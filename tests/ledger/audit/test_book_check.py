@@ -62,7 +62,7 @@ def test_check_counters_sums_days_by_month_and_in_total(server: ThrowAwayStore) 
             days_and_weeks = [(label, 1) for label in ("2025-10-13", "2025-11-01", "2025-11-02", "2025-W42")]
             for label, times in (("2025-10", 1), ("2025-11", 2), ("total", 3), ("2025-W44", 2), *days_and_weeks):
                 fields += [f"u:money:{label}", 100 * share * times, f"u:tokens:{label}", 15 * share * times]
-                fields += [f"u:requests:{label}", share * times]
+                fields += [f"u:requests:{label}", share * times, f"u:neurons:{label}", 7 * share * times]
             await store.command("HSET", layout.spent(scope), *fields)
         assert (await check_counters(store, layout, days)).findings == []
         await store.command("HSET", layout.spent("k:idle"), "u:money:total", 3)

@@ -30,6 +30,6 @@ def test_parse_sums_nothing_is_zero_and_other_text_is_refused() -> None:
         parse_sums(b"1 2 3")
 
 
-@pytest.mark.parametrize(("kind", "expected"), [("money", 5), ("requests", 1), ("tokens", 5)])
+@pytest.mark.parametrize(("kind", "expected"), [("money", 5), ("requests", 1), ("tokens", 5), ("neurons", 6)])
 def test_amount_is_what_a_counter_counts(kind: Kind, expected: int) -> None:
     assert amount((1, 2, 3, 4, 5, 6, 7), kind) == expected
