@@ -28,15 +28,6 @@ _MONTHLY: Final = ("money", "month", "")
 _NANO_PER_CENT = 10**7
 
 
-class _Difference(msgspec.Struct):
-    """One step, for programs."""
-
-    action: str
-    project: str
-    key: str
-    lines: Sequence[str]
-
-
 def apply_file(
     context: typer.Context,
     file: Annotated[Path, typer.Argument(help="The file of teams, e.g. teams.yaml.")],
@@ -49,10 +40,7 @@ def apply_file(
     ] = None,
     yes: Yes = False,
 ) -> None:
-    """Make projects, keys, limits and rules what the file says. Doing it twice changes nothing.
-
-    Examples: gateway apply teams.yaml --dry-run · gateway apply teams.yaml --secrets new-keys.txt
-    """
+    """Make projects, keys, limits and rules what the file says. Doing it twice changes nothing."""
     teams = read_file(file)
     with connect(context) as connection:
         state = read_state(connection, frozenset(teams.projects))

@@ -39,10 +39,7 @@ def list_acts(
     limit: Annotated[int, typer.Option(min=1, max=100_000, help="At most so many.")] = 50,
     as_json: AsJson = False,
 ) -> None:
-    """List administrators' acts: who, from where, what, when, with what outcome, and what it changed.
-
-    Examples: gateway audit --since 7d · gateway audit --where event=api_key.deleted --where project=search
-    """
+    """List administrators' acts: who, from where, what, when, with what outcome, and what it changed."""
     wanted: dict[str, list[str]] = {}
     filters = [_read_filter(each) for each in where or ()]
     with connect(context) as connection:

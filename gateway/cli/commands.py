@@ -28,9 +28,11 @@ from gateway.cli import (
     usage,
     verify,
 )
+from gateway.cli.configuration_file import AsJson
+from gateway.cli.examples import add_examples
 from gateway.cli.failure import CommandFailed
 from gateway.cli.main import OWN_MODULE, run_module
-from gateway.cli.output import print_failure
+from gateway.cli.output import print_failure, print_json
 from gateway.cli.place import Hints
 
 app = typer.Typer(
@@ -93,9 +95,15 @@ def forward_simulate(context: typer.Context) -> None:
 
 
 @app.command("version")
-def show_version() -> None:
+def show_version(as_json: AsJson = False) -> None:
     """Print the version."""
-    typer.echo(__version__)
+    if as_json:
+        print_json({"version": __version__})
+    else:
+        typer.echo(__version__)
+
+
+add_examples(app)
 
 
 def run(arguments: list[str]) -> int:

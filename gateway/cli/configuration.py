@@ -11,11 +11,12 @@ from typing import Annotated
 import msgspec
 import typer
 
-from gateway.cli.configuration_file import AsJson, Config, choose_file, load_file
+from gateway.cli.configuration_file import AsJson, Config, NotValid, choose_file, load_file
 from gateway.cli.cost_map import cost_map, draw
 from gateway.cli.failure import CommandFailed, ExitCode
 from gateway.cli.output import Column, print_json, print_note, print_table, show_day, show_nano
 from gateway.config.origins import effective_values
+from gateway.config.problems import ConfigProblem
 from gateway.core.catalog import Catalog, Model, Price
 
 app = typer.Typer(no_args_is_help=True, help="The configuration in force.")
@@ -55,12 +56,29 @@ class ModelLine(msgspec.Struct):
     remarks: list[str]
 
 
-def check_file(file: Annotated[Path, typer.Argument(help="A configuration file.")]) -> None:
-    """Check a configuration file, with the environment it would meet."""
-    catalog = load_file(file, os.environ).settings.catalog
-    for model in catalog.models.values():
-        for remark in _remarks(model, _newest(model)):
-            print_note(f"Note: {model.id}: {remark}")
+class Checked(msgspec.Struct):
+    """What `--json` prints."""
+
+    valid: bool
+    problems: tuple[ConfigProblem, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def check_file(file: Annotated[Path, typer.Argument(help="A configuration file.")], as_json: AsJson = False) -> None:
+    """Check a configuration file, with the environment it would meet: every mistake at once, with its line."""
+    try:
+        catalog = load_file(file, os.environ).settings.catalog
+    except NotValid as failure:
+        if not as_json:
+            raise
+        print_json(Checked(False, failure.problems))
+        raise typer.Exit(failure.code) from failure
+    notes = [f"{each.id}: {remark}" for each in catalog.models.values() for remark in _remarks(each, _newest(each))]
+    if as_json:
+        print_json(Checked(True, notes=tuple(notes)))
+        return
+    for note in notes:
+        print_note(f"Note: {note}")
     print_note(
         f"{file} is valid: {len(catalog.models)} models, {len(catalog.routes)} routes, {len(catalog.aliases)} aliases."
     )

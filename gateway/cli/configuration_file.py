@@ -38,12 +38,20 @@ def load_file(file: Path | None, environ: Mapping[str, str], *, demo: bool = Fal
     try:
         return load_traced(text, environ, base, demo=demo, read_secret=_read_secret)
     except ConfigErrors as errors:
+        raise NotValid(file, errors) from errors
+
+
+class NotValid(CommandFailed):
+    """The configuration has mistakes: all of them, also as values."""
+
+    def __init__(self, file: Path | None, errors: ConfigErrors) -> None:
         listed = "\n".join(f"  {problem}" for problem in errors.problems)
-        raise CommandFailed(
+        super().__init__(
             f"{file or 'the environment'} is not valid:\n{listed}",
             ExitCode.USAGE,
             "docs/configuration.md explains every key.",
-        ) from errors
+        )
+        self.problems = errors.problems
 
 
 def _read_secret(file: Path) -> str:

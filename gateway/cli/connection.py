@@ -11,6 +11,7 @@ import msgspec
 from gateway import __version__
 from gateway.cli.failure import CommandFailed, ExitCode
 from gateway.cli.place import Place
+from gateway.cli.progress import waiting
 from gateway.supervise.certificate import pinned_context
 
 T = TypeVar("T")
@@ -98,7 +99,8 @@ class Connection:
     ) -> bytes:
         headers = {"content-type": "application/json"} if content is not None else {}
         try:
-            response = self._client.request(method, path, params=parameters, content=content, headers=headers)
+            with waiting(f"waiting for {self._place.url}"):
+                response = self._client.request(method, path, params=parameters, content=content, headers=headers)
         except (httpx2.TransportError, httpx2.InvalidURL) as error:
             raise CommandFailed(
                 f"No gateway answers at {self._place.url}: {error}.",

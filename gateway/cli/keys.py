@@ -189,10 +189,7 @@ def revoke_key(
     yes: Yes = False,
     as_json: AsJson = False,
 ) -> None:
-    """Revoke a key, or all keys of an owner: their next request is refused. This cannot be undone.
-
-    Examples: gateway keys revoke key_… · gateway keys revoke --owner alice --yes
-    """
+    """Revoke a key, or all keys of an owner: their next request is refused. This cannot be undone."""
     if (key_id is None) == (owner is None):
         raise typer.BadParameter("name either a key or an owner", param_hint="KEY_ID or --owner")
     with connect(context) as connection:

@@ -10,9 +10,9 @@ from typing import Annotated
 import msgspec
 import typer
 
-from gateway.cli.configuration_file import Config, choose_file, load_file
+from gateway.cli.configuration_file import AsJson, Config, choose_file, load_file
 from gateway.cli.failure import CommandFailed, ExitCode
-from gateway.cli.output import Column, print_note, print_table
+from gateway.cli.output import Column, print_json, print_note, print_table
 from gateway.cli.progress import Progress
 from gateway.config.settings import Settings
 from gateway.core.catalog import Model
@@ -33,7 +33,9 @@ Burst = Annotated[
 ]
 
 
-def probe_upstream(config: Config = None, models: Models = None, output: Output = None, burst: Burst = 0) -> None:
+def probe_upstream(
+    config: Config = None, models: Models = None, output: Output = None, burst: Burst = 0, as_json: AsJson = False
+) -> None:
     """Record what Workers AI really answers to every open question. Costs less than a cent; prints no credential."""
     settings = load_file(choose_file(config, os.environ), os.environ).settings
     if not settings.upstream.api_token:
@@ -43,7 +45,10 @@ def probe_upstream(config: Config = None, models: Models = None, output: Output 
     chosen = _chosen(settings, models or [])
     probe = Probe(settings.upstream, chosen, load_tokenizer(settings.tokenizer_path), burst)
     records = asyncio.run(_write(probe, file, len(chosen)))
-    print_table(_COLUMNS, [_cells(record) for record in records])
+    if as_json:
+        print_json(records)
+    else:
+        print_table(_COLUMNS, [_cells(record) for record in records])
     print_note(f"{len(records)} answers are in {file}")
     if not any(record.status == 200 for record in records):
         raise CommandFailed("Nothing was answered with success.", ExitCode.REFUSED, "`gateway doctor` says more.")

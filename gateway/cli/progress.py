@@ -2,12 +2,15 @@
 
 import contextlib
 import sys
+import threading
 from collections.abc import Iterator
 from types import TracebackType
 from typing import Self
 
 from rich.console import Console
 from rich.progress import Progress as Bar
+
+_SHORT_SECONDS = 1.0  # a wait nobody needs to be told of
 
 
 class Progress:
@@ -33,9 +36,16 @@ class Progress:
 
 @contextlib.contextmanager
 def waiting(what: str) -> Iterator[None]:
-    """A turning sign for a wait whose length nobody knows: on a terminal only, on stderr, gone when it is over."""
+    """A turning sign for a wait that turns out long: on a terminal only, on stderr, gone when it is over."""
     if not sys.stderr.isatty():
         yield
         return
-    with Console(stderr=True).status(what):
+    status = Console(stderr=True).status(what)
+    timer = threading.Timer(_SHORT_SECONDS, status.start)
+    timer.start()
+    try:
         yield
+    finally:
+        timer.cancel()
+        timer.join()
+        status.stop()

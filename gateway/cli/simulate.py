@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from gateway.cli.examples import shown
 from gateway.cli.failure import ExitCode
 from gateway.simulator import PUBLISHED_LIMITS, BadSwitch, Limits, SimulatorOptions, serve
 
@@ -16,7 +17,7 @@ _DEFAULTS = SimulatorOptions()
 _HUMAN_PACE_SECONDS = 0.02
 
 
-@app.command("simulate")
+@app.command("simulate", epilog=shown("simulate"))
 def simulate(
     port: Annotated[int, typer.Option(min=1, max=65535, help="Listen here, on 127.0.0.1.")] = _DEFAULTS.port,
     pace: Annotated[float, typer.Option(min=0, help="Seconds between two events of a stream.")] = _HUMAN_PACE_SECONDS,

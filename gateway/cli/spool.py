@@ -46,6 +46,7 @@ def show_status(
 def replay(
     directory: Annotated[Path, typer.Argument(help="A spool directory, for example from a machine that is gone.")],
     data_dir: Annotated[Path, typer.Option("--into", help="The running gateway's data directory.")] = Path("data"),
+    as_json: AsJson = False,
 ) -> None:
     """Hand a spool to the gateway of this machine, which brings it to the store. May be repeated."""
     if not is_spool(directory):
@@ -63,7 +64,10 @@ def replay(
     shutil.copytree(directory, hidden)
     (hidden / "confirmed").unlink(missing_ok=True)  # what this store has, the store itself says
     hidden.rename(goal)
-    print_note(f"{report.entries} entries handed over; a worker adopts them within 10 seconds.")
+    if as_json:
+        print_json(report)
+    else:
+        print_note(f"{report.entries} entries handed over; a worker adopts them within 10 seconds.")
 
 
 def _root(directory: Path) -> Path:

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from gateway.cli.examples import shown
 from gateway.cli.serve import ServeOptions, serve
 from gateway.supervise.handover import VARIABLE
 from gateway.supervise.rehearsal import OPTION
@@ -16,7 +17,7 @@ app = typer.Typer(
 )
 
 
-@app.command("serve")
+@app.command("serve", epilog=shown("serve"))
 def start_gateway(
     config: Annotated[
         Path | None,

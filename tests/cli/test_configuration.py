@@ -63,3 +63,16 @@ def test_config_show_names_where_each_value_comes_from_and_hides_secrets(bare: C
 def test_config_show_invalid_file_exits_2(bare: Command, tmp_path: Path) -> None:
     (tmp_path / "config.yaml").write_text("prt: 1\n")
     assert bare("config", "show").returncode == 2
+
+
+def test_check_prints_mistakes_as_json(bare: Command, tmp_path: Path) -> None:
+    (tmp_path / "bad.yaml").write_text("server:\n  prot: 1\n")
+    told = bare("check", "bad.yaml", "--json")
+    assert told.returncode == 2
+    assert json.loads(told.stdout) == {
+        "valid": False,
+        "problems": [{"path": "server.prot", "line": 2, "message": "unknown key", "suggestion": "did you mean port?"}],
+        "notes": [],
+    }
+    (tmp_path / "good.yaml").write_text("")
+    assert json.loads(bare("check", "good.yaml", "--json").stdout)["valid"]
