@@ -105,8 +105,21 @@ ARROWS: dict[str, set[str]] = {
         "worker",
     },
     "supervise": {"app", "client", "config", "core", "log", "metrics", "simulator", "store", "worker"},
+    "backup": {"config", "ledger", "store", "core"},
     "diagnosis": {"client", "config", "core", "store", "supervise", "tokenizer", "upstreams"},
-    "cli": {"client", "diagnosis", "ledger", "supervise", "simulator", "config", "core", "log", "metrics", "tokenizer"},
+    "cli": {
+        "backup",
+        "client",
+        "config",
+        "core",
+        "diagnosis",
+        "ledger",
+        "log",
+        "metrics",
+        "simulator",
+        "supervise",
+        "tokenizer",
+    },
     "__main__": {"cli"},
 }
 

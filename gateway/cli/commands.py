@@ -12,6 +12,7 @@ from gateway.cli import (
     alerts,
     apply,
     audit,
+    backup,
     configuration,
     doctor,
     explain,
@@ -56,6 +57,8 @@ app.command("reconcile")(reconcile.reconcile_day)
 app.add_typer(spool.app, name="spool")
 app.command("apply")(apply.apply_file)
 app.command("audit")(audit.list_acts)
+app.command("backup")(backup.write_backup)
+app.command("restore")(backup.restore_backup)
 app.command("verify")(verify.verify_books)
 app.command("models")(configuration.list_models)
 app.command("explain")(explain.explain_file)
