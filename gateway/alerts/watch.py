@@ -9,15 +9,22 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Final
 
 import msgspec
 
 from gateway.alerts.owners import Subject, counters, read_owners
 from gateway.alerts.queue import AlertQueue
-from gateway.core.alerts import ReachedThreshold, WatchedAmount, watched_amounts
+from gateway.core.alerts import (
+    ReachedThreshold,
+    WatchedAmount,
+    budget_windows,
+    reached_amounts,
+    watched_counters,
+)
 from gateway.core.errors import StoreAway
+from gateway.core.limits import Window
 from gateway.store.contract import Store
 from gateway.store.layout import Layout
 
@@ -27,7 +34,7 @@ LEASE_MS: Final = 15_000  # another worker takes over so long after the last one
 _LONGEST_PAUSE = 10.0
 _HOUR = 3600
 _SCAN = 1_000  # fields of a roll-up in one round trip
-_BATCH = 500  # scopes looked at in one round trip
+_BATCH = 50  # scopes looked at at a time: a few milliseconds, in which the worker does nothing else
 _MOST_RAISED = 100_000  # remembered claims; beyond that the store is asked again
 _ORGANIZATION: Subject = ("organization", "")
 
@@ -92,8 +99,9 @@ class AlertWatch:
         self._is_whole = False
         now = int((await self._store.command("TIME"))[0])
         subjects = list(await self._used_lately(now) | await self._acted_on(now))
+        windows = budget_windows(now * 1000)
         for start in range(0, len(subjects), _BATCH):
-            await self._look_at(subjects[start : start + _BATCH], now * 1000)
+            await self._look_at(subjects[start : start + _BATCH], windows, now * 1000)
         self._is_whole = True
 
     async def _used_lately(self, now: int) -> set[Subject]:
@@ -134,14 +142,15 @@ class AlertWatch:
                     found.add((scope, name))
         return found
 
-    async def _look_at(self, subjects: Iterable[Subject], now_ms: int) -> None:
-        owners = await read_owners(self._store, self._layout, list(subjects))
-        watched = [amount for owner in owners for amount in watched_amounts(owner, self._percents(), now_ms)]
+    async def _look_at(self, subjects: Sequence[Subject], windows: Mapping[str, Window], now_ms: int) -> None:
+        owners = await read_owners(self._store, self._layout, subjects)
+        watched = [(owner, meter) for owner in owners for meter in watched_counters(owner, windows)]
         used = await self._store.pipeline(
-            [("HGET", self._layout.spent(counters(amount.owner)), amount.field) for amount in watched]
+            [("HGET", self._layout.spent(counters(owner)), meter.used_field) for owner, meter in watched]
         )
-        for amount, value in zip(watched, used, strict=True):
-            if int(value or 0) >= amount.threshold:
+        percents = self._percents()
+        for (owner, meter), value in zip(watched, used, strict=True):
+            for amount in reached_amounts(owner, meter, int(value or 0), percents):
                 await self._raise(amount, int(value or 0), now_ms)
 
     async def _raise(self, amount: WatchedAmount, used: int, now_ms: int) -> None:

@@ -4,17 +4,29 @@ Every budget of a calendar window or in total is watched at the configured perce
 administrators set, at an amount of money per month. Rolling windows and concurrency are rates, not budgets. Pure.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 
 import msgspec
 
-from gateway.core.limits import END_OF_TIME_MS, Meter, meter_of, shown_amount
+from gateway.core.limits import (
+    END_OF_TIME_MS,
+    KINDS,
+    WINDOWS,
+    Kind,
+    Meter,
+    Window,
+    check_limit,
+    shown_amount,
+    window_at,
+)
 from gateway.core.records import Limit
 
 _NANO_PER_DOLLAR = 10**9
-_UNITS = {"money": "nano_usd", "neurons": "nano_neurons"}  # any other kind is counted in itself
+_KINDS: Mapping[str, Kind] = {kind: kind for kind in KINDS}
+# Any other kind is counted in itself.
+_UNITS: Mapping[str, str] = {"money": "nano_usd", "neurons": "nano_neurons"}
 
 
 class SpendAlert(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -82,15 +94,10 @@ class WatchedAmount:
     spend_alert: SpendAlert | None = None
 
     @property
-    def field(self) -> str:
-        """The counter's field."""
-        return self.meter.used_field
-
-    @property
     def claim(self) -> str:
         """Tells it from every other: also from the same percentage of another limit, and of another window."""
         mark = f"{self.percent}%{self.meter.limit}" if self.spend_alert is None else self.spend_alert.id
-        return f"{self.owner.scope}|{self.owner.id}|{self.field}|{mark}|{self.threshold}"
+        return f"{self.owner.scope}|{self.owner.id}|{self.meter.used_field}|{mark}|{self.threshold}"
 
     @property
     def ends_ms(self) -> int:
@@ -116,18 +123,42 @@ class WatchedAmount:
         )
 
 
-def watched_amounts(owner: Owner, percents: Sequence[int], now_ms: int, zone: tzinfo = UTC) -> list[WatchedAmount]:
-    """All amounts to watch, the lower before the higher of each budget. A limit of nothing cannot be approached."""
-    found = []
-    for limit in owner.limits:
-        meter = meter_of(limit, now_ms, zone)
-        if limit.kind != "concurrency" and meter.slot_ms is None and limit.limit > 0:
-            # Rounded up: a third of one request is reached by none.
-            found += [WatchedAmount(owner, meter, -(-meter.limit * each // 100), each) for each in sorted(percents)]
-    for alert in sorted(owner.spend_alerts, key=lambda each: each.threshold_nano):
-        meter = meter_of(Limit("money", alert.threshold_nano, "month"), now_ms, zone)
-        found.append(WatchedAmount(owner, meter, alert.threshold_nano, spend_alert=alert))
+def budget_windows(now_ms: int, zone: tzinfo = UTC) -> dict[str, Window]:
+    """The windows of budgets that a moment (unix ms) lies in, by name."""
+    return {name: window_at(name, now_ms, zone) for name in WINDOWS}
+
+
+def watched_counters(owner: Owner, windows: Mapping[str, Window]) -> list[Meter]:
+    """The counters to look at. A limit of nothing cannot be approached; one of 0 here stands for spend alerts alone."""
+    found = [
+        Meter(kind, windows[limit.window], check_limit(limit.limit, kind))
+        for limit in owner.limits
+        if limit.window in windows and limit.model is None and limit.limit > 0 and (kind := _KINDS.get(limit.kind))
+    ]
+    if owner.spend_alerts and not any(_counts_spend_alerts(meter) for meter in found):
+        found.append(Meter("money", windows["month"], 0))
     return found
+
+
+def reached_amounts(owner: Owner, meter: Meter, used: int, percents: Sequence[int]) -> list[WatchedAmount]:
+    """What of this counter is reached, the lower before the higher of a budget."""
+    found = []
+    if meter.limit and percents and used * 100 >= meter.limit * min(percents):
+        # Rounded up: a third of one request is reached by none.
+        amounts = [(-(-meter.limit * each // 100), each) for each in sorted(percents)]
+        found = [WatchedAmount(owner, meter, amount, each) for amount, each in amounts if used >= amount]
+    if owner.spend_alerts and _counts_spend_alerts(meter):
+        alerts = sorted(owner.spend_alerts, key=lambda each: each.threshold_nano)
+        found += [
+            WatchedAmount(owner, meter, each.threshold_nano, spend_alert=each)
+            for each in alerts
+            if used >= each.threshold_nano
+        ]
+    return found
+
+
+def _counts_spend_alerts(meter: Meter) -> bool:
+    return (meter.kind, meter.window.name) == ("money", "month")
 
 
 def _moment(second: int) -> str:

@@ -14,6 +14,8 @@ class AlertMetrics:
         self._deliveries = Counter(
             "gateway_alert_deliveries", "Tries to post an alert to the webhook.", ["outcome"], registry=registry
         )
+        for outcome in ("delivered", "failed", "dropped"):
+            self._deliveries.labels(outcome)  # seen at 0, so that the first one is a rise
 
     def raised(self, scope: str, kind: str) -> None:
         """A threshold was reached; `kind` is the limit's, or `spend_alert`."""

@@ -1,5 +1,7 @@
 """Endpoints of the books' check: a portion per request, looked at (GET) or put right (POST). Our own extension."""
 
+from collections.abc import Mapping
+
 import msgspec
 
 from gateway.core.errors import Conflict, InvalidRequest
@@ -62,16 +64,21 @@ async def repair_books(question: Question) -> Verification:
     if await store.command("SET", lease, question.actor.request_id, "NX", "PX", _LEASE_MS) is None:
         raise Conflict("The books are being repaired by somebody else; try again in a minute.")
     try:
+        if is_repair and page is None:  # said before anything is done, so that no repair escapes the audit
+            await _tell(question, "ledger.repair.started", {"start_time": since})
         answer = await _verify(question, Assignment(since, page, is_repair=is_repair))
     finally:
         await store.command("DEL", lease)
     if answer.repaired:
-        change = Change()
         named = [msgspec.structs.asdict(each) for each in answer.repaired[:_NAMED_REPAIRS]]
-        details = {"count": len(answer.repaired), "repaired": named}
-        change.audit(question.service.registry.audit_stream, question.actor, "ledger.repaired", "ledger", details)
-        await change.apply(store)
+        await _tell(question, "ledger.repaired", {"count": len(answer.repaired), "repaired": named})
     return answer
+
+
+async def _tell(question: Question, event: str, details: Mapping[str, object]) -> None:
+    registry, change = question.service.registry, Change()
+    change.audit(registry.audit_stream, question.actor, event, "ledger", details)
+    await change.apply(registry.store)
 
 
 async def _verify(question: Question, assignment: Assignment) -> Verification:

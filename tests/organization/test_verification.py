@@ -26,8 +26,8 @@ def test_verify_missing_counters_are_found_and_repaired(gateway: AdminGateway, h
     money = [each for each in answer["repaired"] if each["subject"] == "u:money:total"]
     assert {tuple(each["expected"]) for each in money} == {(row.cost_nano,)}
     assert _all(http) == []
-    ((_, entry),) = gateway.redis.xrange(gateway.layout.shared("audit"))
-    assert entry[b"event"] == b"ledger.repaired"
+    entries = gateway.redis.xrange(gateway.layout.shared("audit"))
+    assert [entry[b"event"] for _, entry in entries] == [b"ledger.repair.started", b"ledger.repaired"]
 
 
 def test_verify_repair_beside_another_is_refused(gateway: AdminGateway, http: httpx2.Client) -> None:
