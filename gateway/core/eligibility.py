@@ -104,6 +104,7 @@ class Candidate(msgspec.Struct):
     score: float = 0.0
     doubt: Doubt = ""
     told: str = ""  # the reason, once somebody has asked for it
+    learned_window: int = 0  # in tokens, where it is not the catalogue's
 
     @property
     def reason(self) -> str:
@@ -114,8 +115,8 @@ class Candidate(msgspec.Struct):
 
     @property
     def window_tokens(self) -> int:
-        """Of the catalogue."""
-        return self.model.window_tokens
+        """As learned, else of the catalogue."""
+        return self.learned_window or self.model.window_tokens
 
 
 Obstacle = Literal["access", "capability", "retired", "resting", "window", "price"]
@@ -172,8 +173,16 @@ def examine(
             return Excluded(model, "price", most / 1e9)
     output = min(max_tokens, facts.outputs.get(route.name, EXPECTED_OUTPUT_TOKENS))
     spent = counted * price.input_nano_per_mtok + output * price.output_nano_per_mtok
+    expected = call.n * spent // TOKENS_PER_PRICE
     return Candidate(
-        model, counted, max_tokens, call.n * spent // TOKENS_PER_PRICE, tell, output, 0.0, _doubt(model, facts)
+        model,
+        counted,
+        max_tokens,
+        expected,
+        tell,
+        output,
+        doubt=_doubt(model, facts),
+        learned_window=learned.windows.get(model_id, 0),
     )
 
 

@@ -210,7 +210,8 @@ class Governor:
                 await self._urgent.wait()
 
     def _refusal(self, model_id: str, why: str) -> RateLimited:
-        meter = self._meters.get(model_id) or self._meters[API]
+        meters = [self._meters[name] for name in (API, model_id) if name in self._meters]
+        meter = next((meter for meter in meters if meter.stock < 1), meters[-1])
         return RateLimited(
             f"The Cloudflare account allows {meter.limit} requests in {meter.window - 1:.0f} s, {why}.",
             retry_after=max(1.0, self._rates.queue_seconds / 2),

@@ -89,7 +89,7 @@ class Knowledge:
                 _log.warning("%s is retired, its successor is %s", model_id, candidate.model.successor or "not known")
         window = self._windows.refused(candidate.model, failure)
         if window is not None:
-            _log.warning("%s has a window of %d tokens, not %d", model_id, window, candidate.window_tokens)
+            _log.warning("%s has a window of %d tokens, not %d", model_id, window, candidate.model.window_tokens)
             self._note(model_id, Window(window))
         rest = self._breakers.failed(model_id, failure.kind)
         if rest is not None:

@@ -403,3 +403,13 @@ def test_plan_never_makes_an_ineligible_choice(
     assert doubts == sorted(doubts)
     again = plan(call, entries, known)
     assert [each.model.id for each in again.candidates] == [each.model.id for each in made.candidates]
+
+
+@pytest.mark.parametrize(
+    ("policy", "expected"), [("largest_window", ["b", "a"]), ("smallest_sufficient_window", ["a", "b"])]
+)
+def test_plan_by_window_goes_by_the_learned_one_and_says_so(policy: str, expected: list[str]) -> None:
+    entries = catalog(model("a", 128_000), model("b", 32_000), policy=policy)
+    made = plan(CALL, entries, facts(windows={"a": 24_000}))
+    assert [candidate.model.id for candidate in made.candidates] == expected
+    assert {candidate.model.id: candidate.window_tokens for candidate in made.candidates} == {"a": 24_000, "b": 32_000}

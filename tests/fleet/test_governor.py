@@ -203,3 +203,24 @@ async def test_turns_without_the_store_keep_to_what_was_allowed_last(store_url: 
     await asyncio.gather(running, return_exceptions=True)
     assert len(sent) >= 2  # the reserve, again in each window
     assert most_in_a_window(sent, 1.0) <= 8
+
+
+@on_loop
+async def test_workers_that_all_want_more_get_on_by_what_they_lack(store_url: str) -> None:
+    rates = replace(RATES, requests_per_minute=160, queue_length=1_000)
+    async with governing(store_url, rates, count=2) as governors:
+        served: Counter[int] = Counter()
+
+        async def asking(number: int) -> None:
+            while True:
+                await turn(governors[number])
+                served[number] += 1
+
+        tasks = [asyncio.create_task(asking(number)) for number in (*[0] * 30, *[1] * 10)]
+        await until(lambda: sum(served.values()) >= 50)  # the burst
+        served.clear()
+        await until(lambda: sum(served.values()) >= 100)
+        assert served[0] / sum(served.values()) == pytest.approx(0.75, abs=0.12)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
