@@ -71,7 +71,7 @@ class Admission:
             if isinstance(held, Refused):
                 if job.passes_over(held):
                     return 0
-                self.witness.refused(held)
+                self.witness.refused(held, job.identity)
                 raise job.refusal(held)
             if not isinstance(held, Stale):
                 self.keyring.forget(job.identity.key_hash)

@@ -282,7 +282,8 @@ class Gateway:
 
     async def _watch_budgets(self, opening: asyncio.Task[None]) -> None:
         await asyncio.wait([opening])
-        await Alerts(self._store, self._layout, lambda: self._settings.alerts, self._metrics.alerts, self._name).run()
+        places, metrics = (self._store, self._layout), self._metrics.alerts
+        await Alerts(places, lambda: self._settings.alerts, metrics, self._witness.exhaustion, self._name).run()
 
     async def _watch_burn(self, opening: asyncio.Task[None]) -> None:
         price = self._settings.neurons

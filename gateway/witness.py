@@ -2,9 +2,11 @@
 
 import time
 
+from gateway.alerts.exhaustion import Exhaustion
 from gateway.config.settings import Settings
 from gateway.core.errors import GatewayError
 from gateway.core.receipt import Receipt
+from gateway.core.records import Identity
 from gateway.job import Job, Request
 from gateway.ledger.contract import Refused
 from gateway.log.access import AccessLine, AccessLog, client_of, open_access_log
@@ -25,6 +27,7 @@ class Witness:
         self, metrics: Metrics, log: AccessLog | None = None, exporter: Exporter | None = None, sample_ratio: float = 1
     ) -> None:
         self.in_flight = 0
+        self.exhaustion = Exhaustion()
         self.log = log
         self._metrics = metrics
         self._exporter = exporter
@@ -51,9 +54,10 @@ class Witness:
         """The client left before its answer was complete."""
         self._metrics.disconnect()
 
-    def refused(self, refused: Refused) -> None:
-        """A limit is in the way."""
+    def refused(self, refused: Refused, identity: Identity) -> None:
+        """A limit is in the way of a request of this identity."""
         self._metrics.refused(refused.scope, refused.kind)
+        self.exhaustion.note(refused, identity)
 
     def queued(self, seconds: float) -> None:
         """A request has waited so long for its turn at the account."""

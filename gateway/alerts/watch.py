@@ -14,9 +14,11 @@ from typing import Final
 
 import msgspec
 
+from gateway.alerts.exhaustion import NEARLY_ALL
 from gateway.alerts.owners import Subject, counters, read_owners
 from gateway.alerts.queue import AlertQueue
 from gateway.core.alerts import (
+    Owner,
     ReachedThreshold,
     WatchedAmount,
     budget_windows,
@@ -24,7 +26,7 @@ from gateway.core.alerts import (
     watched_counters,
 )
 from gateway.core.errors import StoreAway
-from gateway.core.limits import Window
+from gateway.core.limits import Meter, Window
 from gateway.store.contract import Store
 from gateway.store.layout import Layout
 
@@ -142,16 +144,31 @@ class AlertWatch:
                     found.add((scope, name))
         return found
 
+    async def tell_exhausted(self, subjects: Sequence[Subject]) -> None:
+        """Raise the 100 % of budgets that refuse requests with next to nothing left. Any worker's to do."""
+        if not subjects or 100 not in self._percents():
+            return
+        now_ms = int((await self._store.command("TIME"))[0]) * 1000
+        for owner, meter, used in await self._standing(subjects, budget_windows(now_ms)):
+            if meter.limit and used * 100 >= meter.limit * NEARLY_ALL:
+                await self._raise(WatchedAmount(owner, meter, meter.limit, 100), used, now_ms)
+
     async def _look_at(self, subjects: Sequence[Subject], windows: Mapping[str, Window], now_ms: int) -> None:
+        percents = self._percents()
+        for owner, meter, used in await self._standing(subjects, windows):
+            for amount in reached_amounts(owner, meter, used, percents):
+                await self._raise(amount, used, now_ms)
+
+    async def _standing(
+        self, subjects: Sequence[Subject], windows: Mapping[str, Window]
+    ) -> list[tuple[Owner, Meter, int]]:
+        """Every budget of these with what is used of it."""
         owners = await read_owners(self._store, self._layout, subjects)
         watched = [(owner, meter) for owner in owners for meter in watched_counters(owner, windows)]
         used = await self._store.pipeline(
             [("HGET", self._layout.spent(counters(owner)), meter.used_field) for owner, meter in watched]
         )
-        percents = self._percents()
-        for (owner, meter), value in zip(watched, used, strict=True):
-            for amount in reached_amounts(owner, meter, int(value or 0), percents):
-                await self._raise(amount, int(value or 0), now_ms)
+        return [(owner, meter, int(value or 0)) for (owner, meter), value in zip(watched, used, strict=True)]
 
     async def _raise(self, amount: WatchedAmount, used: int, now_ms: int) -> None:
         if amount.claim in self._raised:

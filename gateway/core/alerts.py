@@ -21,9 +21,10 @@ from gateway.core.limits import (
     shown_amount,
     window_at,
 )
+from gateway.core.pricing import dollars_text
 from gateway.core.records import Limit
 
-_NANO_PER_DOLLAR = 10**9
+_ALL = 100  # percent
 _KINDS: Mapping[str, Kind] = {kind: kind for kind in KINDS}
 # Any other kind is counted in itself.
 _UNITS: Mapping[str, str] = {"money": "nano_usd", "neurons": "nano_neurons"}
@@ -64,11 +65,13 @@ class ReachedThreshold(msgspec.Struct, frozen=True):
             amount = self._amount(self.threshold)
             return f"{name} has spent {self._amount(self.used)} {per}; a spend alert stands at {amount}{reset}"
         limit = f"{self._amount(self.limit or 0)} {per}"
+        if self.percent == _ALL:
+            return f"{name} has used up its limit of {limit}: {self._amount(self.used)}; requests are refused{reset}"
         return f"{name} has used {self.percent} % of its limit of {limit}: {self._amount(self.used)}{reset}"
 
     def _amount(self, amount: int) -> str:
         if self.kind == "money":
-            return f"${amount / _NANO_PER_DOLLAR:.2f}"
+            return f"${dollars_text(amount)}"
         return f"{shown_amount(self.kind, amount)} {self.kind}"
 
 

@@ -6,6 +6,7 @@ happens once per attempt, half up: two attempts of half a nano-dollar each cost 
 
 from gateway.core.catalog import Price
 
+NANO_PER_DOLLAR = 1_000_000_000
 TOKENS_PER_PRICE = 1_000_000  # prices are per million tokens
 
 
@@ -23,6 +24,12 @@ def cost_nano(price: Price, prompt_tokens: int, completion_tokens: int, cached_t
         + completion_tokens * price.output_nano_per_mtok
     )
     return (total + TOKENS_PER_PRICE // 2) // TOKENS_PER_PRICE
+
+
+def dollars_text(nano: int) -> str:
+    """Nano-dollars as dollars, exact, with at least cents: `0.06`, `0.0000484`."""
+    whole, fraction = divmod(nano, NANO_PER_DOLLAR)
+    return f"{whole}.{fraction:09d}".rstrip("0").ljust(len(str(whole)) + 3, "0")
 
 
 def dearest_input(price: Price) -> int:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 
 from gateway.core.errors import PolicyError, RateLimited, SpendLimitReached, TokensLimited
 from gateway.core.limits import shown_amount
+from gateway.core.pricing import dollars_text
 from gateway.core.rates import duration_text
 from gateway.core.records import Identity
 from gateway.ledger.contract import Refused
@@ -26,7 +27,6 @@ _PER: Mapping[str, str] = {
     "total": "in total",
 }
 _CONCURRENCY_SECONDS = 1.0  # nobody knows when another request ends; clients come again with a jitter of their own
-_NANO = 1_000_000_000
 
 
 def limit_reached(refused: Refused, identity: Identity) -> PolicyError:
@@ -60,7 +60,7 @@ def limit_reached(refused: Refused, identity: Identity) -> PolicyError:
 
 def _spend_limit_reached(refused: Refused, identity: Identity) -> SpendLimitReached:
     names = {"organization": "This organization", "project": f"Project `{identity.project.name}`", "key": "This key"}
-    limit, used, held = (_dollars(amount) for amount in (refused.limit, refused.used, refused.held))
+    limit, used, held = (dollars_text(amount) for amount in (refused.limit, refused.used, refused.held))
     helps = refused.retry_after is not None  # a rolling window
     period = "in total" if refused.window == "total" else f"per {refused.window}"
     period += f" for model `{refused.model}`" if refused.model else ""
@@ -86,8 +86,3 @@ def _details(refused: Refused) -> dict[str, str | int | None]:
         "resets_at": refused.resets_at,
         **({"model": refused.model} if refused.model else {}),
     }
-
-
-def _dollars(nano: int) -> str:
-    whole, fraction = divmod(nano, _NANO)
-    return f"{whole}.{fraction:09d}".rstrip("0").ljust(len(str(whole)) + 3, "0")
