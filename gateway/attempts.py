@@ -16,7 +16,7 @@ from gateway.core.call import Call
 from gateway.core.contracts import Outbound, Upstream
 from gateway.core.errors import InvalidRequest
 from gateway.core.promises import find_broken_promise
-from gateway.core.receipt import EndReason
+from gateway.core.receipt import EndReason, UsageSource
 from gateway.core.stream import ChoiceReader, cut_at_stop, replay
 from gateway.core.tally import Consumption
 from gateway.job import END_REASONS, Job
@@ -191,7 +191,7 @@ class Attempting:
         usage = choice.reader.usage
         if usage is None:
             relayed = self._tokenizer.count(choice.reader.text) + (end in ("stop", "tool_calls"))
-            consumption = Consumption(Usage(job.candidate.prompt_tokens, relayed), "counted")
+            consumption = Consumption(Usage(job.candidate.prompt_tokens, relayed), self._counted(job))
         else:
             consumption = Consumption(usage, "reported")
         if job.logs_content:
@@ -206,7 +206,12 @@ class Attempting:
         text = _generated(completion)
         # The upstream counts the end-of-turn token, except where the limit cut the answer.
         tokens = self._tokenizer.count(text) + (completion.finish_reason != "length")
-        return Consumption(Usage(job.candidate.prompt_tokens, tokens), "counted")
+        return Consumption(Usage(job.candidate.prompt_tokens, tokens), self._counted(job))
+
+    def _counted(self, job: Job) -> UsageSource:
+        """What a count of our own is worth: without the model's vocabulary it is an estimate."""
+        is_exact = self._tokenizer.is_exact and job.candidate.model.template != "other"
+        return "counted" if is_exact else "estimated"
 
     def _book_expected(self, job: Job, output_tokens: int, started: float) -> None:
         usage = Usage(job.candidate.prompt_tokens, output_tokens)

@@ -59,6 +59,7 @@ def draw(found: CostMap, title: str) -> str:
     height = bottom + _BELOW + _LINE * (len(found.models) + 1)
     lines = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" '
+        'shape-rendering="crispEdges" '
         'font-family="system-ui, sans-serif" font-size="13" fill="#1d2125">',
         f'<rect width="{width}" height="{height}" fill="#ffffff"/>',
         f'<text x="{_LEFT}" y="24" font-size="16" font-weight="600">{escape(title)}</text>',

@@ -6,6 +6,7 @@ Everything runs in the test's process, so that coverage sees it and a test can w
 import asyncio
 import contextlib
 import json
+import re
 import socket
 import tempfile
 from collections.abc import AsyncIterator, Generator, Mapping
@@ -234,7 +235,8 @@ def worker_settings(simulator: Simulator, store_url: str, folder: Path, **sectio
         "api_token": simulator.api_token,
         **sections.get("upstream", {}),
     }
-    settings = load(json.dumps(document), {}, folder, demo=False)
+    text = re.sub(r'"(\d{4}-\d\d-\d\d)"', r"\1", json.dumps(document))  # a day is no text in YAML
+    settings = load(text, {}, folder, demo=False)
     return WorkerSettings(settings, store_url, ADMIN_KEY, upstream_name="simulator")
 
 
