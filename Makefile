@@ -3,6 +3,7 @@
 #   make run                 start the gateway (PORT=…, CONFIG=…, PYTHON=…)
 #   make test                run the whole suite (REQUIRE_ALL=1: what cannot run is a failure; PYTEST_ARGS=…)
 #   make bench               measure
+#   make chaos               play every fault of the store against the product and write docs/chaos.md
 #   make fuzz                look for inputs that break a parser (FUZZ_ARGS="chat --seconds 600"; without: each for 20 s)
 #   make lint                ruff, mypy and bandit
 #   make lock                make requirements.lock anew
@@ -31,6 +32,10 @@ bench:
 fuzz:
 	@$(ENVIRONMENT) test
 	@PYTHONPATH=tests:. .venv/bin/python -m support.fuzzing $(FUZZ_ARGS)
+
+chaos:
+	@$(ENVIRONMENT) test
+	@PYTHONPATH=tests .venv/bin/python -m support.chaos docs/chaos.md
 
 lint:
 	@$(ENVIRONMENT) test

@@ -35,6 +35,7 @@ from gateway.explain import Explain
 from gateway.fleet.exchange import Exchange
 from gateway.fleet.governor import Governor
 from gateway.fleet.knowledge import Knowledge
+from gateway.guesses import Guesses
 from gateway.keys import Keyring, ensure_organization
 from gateway.ledger.audit.auditor import Auditor
 from gateway.ledger.audit.trimming import Retention, Trimmer
@@ -152,7 +153,7 @@ class Gateway:
         )
         self._dispatch = Dispatch(settings, worker.upstream_name, collaborators)
         sessions = Sessions(self._store, layout, worker.admin_key)
-        admin = self._admin(sessions)
+        admin = self._admin(sessions, keyring.guesses)
         doorkeeper = Doorkeeper(sessions, SignInRate(self._store, layout), admin.auth.key_hash, SignIns(admin))
         self._auditor = self._create_auditor()
         self._site = Site(settings.catalog, keyring, admin, doorkeeper, self._problems, knowledge.learned)
@@ -197,7 +198,7 @@ class Gateway:
             ),
         )
 
-    def _admin(self, sessions: Sessions) -> AdminService:
+    def _admin(self, sessions: Sessions, guesses: Guesses) -> AdminService:
         admin_key = self._worker.admin_key
         admin = admin_service(
             self._store, self._layout, admin_key, lambda: self._settings.catalog, sessions.find_viewer
@@ -207,6 +208,7 @@ class Gateway:
             waiting=lambda: self._ledger.pending,
             neuron_price=self._worker.settings.neurons,
             rejections=Rejections(self._metrics.admin_rejected),
+            guesses=guesses,
         )
 
     def _attempting(self, settings: Settings, client: Client) -> Attempting:

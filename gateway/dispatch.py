@@ -159,7 +159,7 @@ class Dispatch:
 
     async def _identify(self, exchange: Exchange) -> Identity:
         token = bearer_token(exchange.scope)
-        identity = await self._keyring.find(token)
+        identity = await self._keyring.find(token, exchange.address)
         if identity is None:
             raise InvalidKey(f"Incorrect API key provided: {redact(token)}.", code="invalid_api_key")
         return identity

@@ -62,7 +62,7 @@ class Explain:
                 "(HINT: Perhaps you meant to use a different HTTP method?)"
             )
         token = bearer_token(exchange.scope)
-        identity = await self._keyring.find_fresh(token)
+        identity = await self._keyring.find_fresh(token, exchange.address)
         if identity is None:
             raise InvalidKey(f"Incorrect API key provided: {redact(token)}.", code="invalid_api_key")
         settings = self._snapshot()

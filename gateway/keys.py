@@ -16,6 +16,7 @@ import msgspec
 
 from gateway.core.errors import StoreAway
 from gateway.core.records import AdminKey, Identity, Key, Organization, Project
+from gateway.guesses import Guesses
 from gateway.store.contract import Store
 from gateway.store.layout import Layout
 
@@ -60,27 +61,38 @@ def redact(secret: str, prefix: str = PREFIX) -> str:
 
 
 class Keyring:
-    """Finds identities, with a small cache by hash. `clock` is unix seconds."""
+    """Finds identities, with a small cache by hash. `clock` is unix seconds. `guesses` counts tokens of nobody."""
 
     def __init__(self, store: Store, layout: Layout, clock: Callable[[], float]) -> None:
         self._store = store
         self._layout = layout
         self._clock = clock
+        self.guesses = Guesses(clock)
         self._cache: OrderedDict[str, tuple[float, Identity]] = OrderedDict()
 
-    async def find(self, token: str) -> Identity | None:
-        """Who the token stood for when last looked up, None for nobody. Raises StoreAway."""
+    async def find(self, token: str, address: str = "") -> Identity | None:
+        """Who the token stood for when last looked up, None for nobody. `address` presents it, where that is known.
+
+        Raises StoreAway, and RateLimited where too many tokens of nobody came from that address.
+        """
         key_hash = hash_secret(token)
         cached = self._cache.get(key_hash)
         now = self._clock()
         if cached is not None and (now < cached[0] or (not self._store.is_answering and _may_go_on(cached[1]))):
-            return cached[1] if cached[1].is_valid(now) else None
-        # Only what the cache does not know has its check suffix looked at: that costs 5 µs.
-        return await self._look_up(key_hash) if is_well_formed(token) else None
+            if cached[1].is_valid(now):
+                return cached[1]
+            self.guesses.note(address)
+            return None
+        return await self.find_fresh(token, address)
 
-    async def find_fresh(self, token: str) -> Identity | None:
-        """Who the token stands for now, by the store's word: for endpoints without a hold. Raises StoreAway."""
-        return await self._look_up(hash_secret(token)) if is_well_formed(token) else None
+    async def find_fresh(self, token: str, address: str = "") -> Identity | None:
+        """Who the token stands for now, by the store's word: for endpoints without a hold. Raises as `find`."""
+        self.guesses.check(address)
+        # Only what the cache does not know has its check suffix looked at: that costs 5 µs.
+        found = await self._look_up(hash_secret(token)) if is_well_formed(token) else None
+        if found is None:
+            self.guesses.note(address)
+        return found
 
     def replace(self, identity: Identity) -> None:
         """The hold found newer records than the cached ones."""

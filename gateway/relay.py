@@ -48,6 +48,12 @@ class Exchange:
         self.stopped: GatewayError | None = None  # why `stop` ended the work
         self._watcher: asyncio.Task[None] | None = None
 
+    @property
+    def address(self) -> str:
+        """The client's, as the server knows it; empty where it does not."""
+        client = self.scope.get("client")
+        return str(client[0]) if client else ""
+
     def header(self, name: bytes) -> str | None:
         """The first request header of that lower-case name."""
         for key, value in self.scope["headers"]:

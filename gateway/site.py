@@ -119,7 +119,7 @@ class Site:
 
     async def _authenticate(self, scope: Scope) -> Identity:
         token = bearer_token(scope)
-        identity = await self._keyring.find_fresh(token)
+        identity = await self._keyring.find_fresh(token, (scope.get("client") or ("",))[0])
         if identity is None:
             raise InvalidKey(f"Incorrect API key provided: {redact(token)}.", code="invalid_api_key")
         return identity

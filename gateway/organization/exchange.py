@@ -135,9 +135,11 @@ class Endpoint:
             if viewer is not None:
                 return viewer, replace(read_actor(scope, "session", request_id), is_session=True)
         actor = read_actor(scope, "", request_id)
+        self._service.guesses.check(actor.address)
         try:
             admitted = await self._service.auth.admit(headers.get(b"authorization"))
         except InvalidKey:
+            self._service.guesses.note(actor.address)
             self._service.rejections.note(actor.address, scope["path"])
             raise
         return admitted.viewer, replace(actor, name=admitted.name, key_id=admitted.key_id)
@@ -152,10 +154,12 @@ class KeyEndpoint(Endpoint):
             if viewer.api_key_id is not None:
                 return viewer, actor
         token, registry = bearer_token(scope), self._service.registry
-        identity = None
+        actor, identity = read_actor(scope, "key", request_id), None
+        self._service.guesses.check(actor.address)
         if is_well_formed(token):
             identity = await load_identity(registry.store, registry.layout, hash_secret(token))
         if identity is None or not identity.is_valid(await registry.now()):
+            self._service.guesses.note(actor.address)
             raise InvalidKey(f"Incorrect API key provided: {redact(token)}.", code="invalid_api_key")
         return Viewer(identity.project.id, identity.key.id), Actor("key", request_id)
 

@@ -1,11 +1,13 @@
 """What the admin endpoints work with, opened once by the composition root."""
 
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from gateway.core.catalog import Catalog
 from gateway.core.neurons import NeuronPrice
 from gateway.core.viewer import Viewer
+from gateway.guesses import Guesses
 from gateway.ledger.audit.verification import Waiting
 from gateway.organization.admin_credentials import AdminCredentials
 from gateway.organization.audit import Audit
@@ -34,6 +36,7 @@ class AdminService:
     rejections: Rejections = field(default_factory=Rejections)
     waiting: Waiting = int  # receipts that this worker's spool still has to bring to the store
     neuron_price: NeuronPrice = NeuronPrice()
+    guesses: Guesses = field(default_factory=lambda: Guesses(time.monotonic))
 
 
 def admin_service(
