@@ -24,6 +24,7 @@ from gateway.config.settings import Settings
 from gateway.core.allowance import Share
 from gateway.core.errors import StoreAway
 from gateway.core.forecast import Forecast
+from gateway.core.limits import zone_named
 from gateway.core.neurons import NANO
 from gateway.cors import CrossOrigin, is_preflight
 from gateway.dashboard.routes import Doorkeeper
@@ -123,7 +124,7 @@ class Gateway:
 
     def _build(self) -> None:
         worker, settings = self._worker, self._worker.settings
-        layout = Layout(settings.store.prefix)
+        layout = Layout(settings.store.prefix, zone=zone_named(settings.ledger.timezone))
         self._layout = layout
         self._instance_file = settings.data_dir / "store-instance"
         self._store_trouble = "The accounting store has not been reached yet."

@@ -101,7 +101,7 @@ class AlertWatch:
         self._is_whole = False
         now = int((await self._store.command("TIME"))[0])
         subjects = list(await self._used_lately(now) | await self._acted_on(now))
-        windows = budget_windows(now * 1000)
+        windows = budget_windows(now * 1000, self._layout.zone)
         for start in range(0, len(subjects), _BATCH):
             await self._look_at(subjects[start : start + _BATCH], windows, now * 1000)
         self._is_whole = True

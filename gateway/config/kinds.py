@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import date
 from ipaddress import ip_network
 from typing import Any, Final, Protocol
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from gateway.config.document import Node, Reading, ScalarNode, described, is_null, is_tagged
 from gateway.config.problems import did_you_mean, joined
@@ -98,6 +99,19 @@ def network() -> Scalar:
         return given
 
     return Scalar("an address or a network such as 10.0.0.0/8", parse, {"type": "string"}, is_text=True)
+
+
+def timezone() -> Scalar:
+    """A timezone of the IANA database, by its name."""
+
+    def parse(given: str) -> str:
+        try:
+            ZoneInfo(given)
+        except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+            raise ValueError("this machine's timezone database does not have it") from error
+        return given
+
+    return Scalar("a timezone such as Europe/Berlin", parse, {"type": "string"}, is_text=True)
 
 
 def choice(options: tuple[str, ...]) -> Scalar:

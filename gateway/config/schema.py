@@ -21,6 +21,7 @@ from gateway.config.kinds import (
     network,
     number,
     text,
+    timezone,
 )
 from gateway.config.observing import LOG, TRACING
 from gateway.config.settings import (
@@ -218,6 +219,12 @@ LEDGER: Final = Section(
             "Tags by whose values usage is summed up as well, per hour, project and model. 10,000 sums a day at most; "
             "values beyond that count as `(other)`.",
             "none",
+        ),
+        Key(
+            "timezone",
+            timezone(),
+            "By whose calendar the days, weeks and months of limits begin; all replicas have the same.",
+            _LEDGER.timezone,
         ),
     )
 )

@@ -71,6 +71,7 @@ class LedgerSettings:
     retention_days: int = 90
     max_rows: int = 1_000_000
     rollup_tags: tuple[str, ...] = ()
+    timezone: str = "UTC"  # of days, weeks and months in limits
 
 
 @dataclass(slots=True, frozen=True)

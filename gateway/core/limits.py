@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Literal, get_args
+from zoneinfo import ZoneInfo
 
 import msgspec
 
@@ -135,6 +136,11 @@ def check_limit(limit: int, kind: Kind = "money") -> int:
 def shown_amount(kind: str, amount: int) -> int:
     """An amount of a counter as people are told it: neurons are whole ones, begun ones counted."""
     return -(-amount // NANO_PER_NEURON) if kind == "neurons" else amount
+
+
+def zone_named(name: str) -> tzinfo:
+    """The calendar of a timezone: UTC's is the constant, whose windows carry no timezone in their labels."""
+    return UTC if name == "UTC" else ZoneInfo(name)
 
 
 def window_at(name: WindowName, moment_ms: int, zone: tzinfo = UTC) -> Window:

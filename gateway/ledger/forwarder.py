@@ -157,5 +157,5 @@ class Forwarder:
     def _booked(self, created_ms: int) -> bytes:
         """The used fields of a time; the last ones asked for are nearly always the next."""
         if self._booking is None or not self._booking.covers(created_ms):
-            self._booking = booking_at(created_ms)
+            self._booking = booking_at(created_ms, zone=self._places.layout.zone)
         return self._booking.packed

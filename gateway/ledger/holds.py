@@ -154,7 +154,8 @@ class Holds:
             identity.key.version,
             "" if expires_at is None else expires_at * 1000,
         )
-        found = _Standing(identity, meters_for(identity, moment_ms, model), self._places.hold(identity), fixed)
+        meters = meters_for(identity, moment_ms, model, zone=self._places.layout.zone)
+        found = _Standing(identity, meters, self._places.hold(identity), fixed)
         self._standings[place] = found
         self._standings.move_to_end(place)
         if len(self._standings) > _REMEMBERED:

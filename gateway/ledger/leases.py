@@ -80,7 +80,8 @@ class Leases:
         """The step that ends one due hold, as due.lua described it."""
         carry = _decode_carry(fact[7])
         keys = self._places.expire(carry.project_id, carry.api_key_id, fact[1])
-        return tuple(self._store.step("expire", keys, (self._clock.argument(), fact[0], booking_at(fact[1]).packed)))
+        booking = booking_at(fact[1], zone=self._places.layout.zone)
+        return tuple(self._store.step("expire", keys, (self._clock.argument(), fact[0], booking.packed)))
 
     async def _write_rows(self, rowless: list[list[Reply]]) -> None:
         """Rows first, then the promise is taken back: a crash in between only repeats the writing."""

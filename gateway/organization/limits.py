@@ -137,7 +137,7 @@ async def _listed(question: Question, *owners: _Owner) -> ObjectList[LimitObject
 
 async def _standings(registry: Registry, owners: Sequence[_Owner]) -> list[LimitObject]:
     now_ms = await registry.now() * 1000
-    asked = [(owner, meter_of(limit, now_ms)) for owner in owners for limit in owner.limits]
+    asked = [(owner, meter_of(limit, now_ms, registry.layout.zone)) for owner in owners for limit in owner.limits]
     counts = await registry.store.pipeline(
         [("HMGET", registry.layout.spent(owner.counters), meter.used_field, meter.held_field) for owner, meter in asked]
     )

@@ -173,7 +173,7 @@ class Registry:
 
     async def used_this_month(self, scope: str) -> int:
         """Nano-dollars settled this calendar month in a scope: `o` or `p:<project id>`. What is held is not in it."""
-        window = window_at("month", await self.now() * 1000)
+        window = window_at("month", await self.now() * 1000, self.layout.zone)
         return int(await self.store.command("HGET", self.layout.spent(scope), used_field("money", window)) or 0)
 
     async def perform(self, build: Callable[[], Awaitable[tuple[Change, T]]]) -> T:

@@ -1,6 +1,7 @@
 """Endpoint of all spend limits at once, each with what is used and held of it: how close every scope is. Ours."""
 
 from collections.abc import Sequence
+from datetime import tzinfo
 
 import msgspec
 
@@ -46,7 +47,7 @@ async def read_limits(registry: Registry, owners: Sequence[Organization | Projec
     """The limits of those that have one."""
     moment_ms = await registry.now() * 1000
     limited = [(owner, owner.spend_limit) for owner in owners if owner.spend_limit is not None]
-    meters = [_meter(limit, moment_ms) for _, limit in limited]
+    meters = [_meter(limit, moment_ms, registry.layout.zone) for _, limit in limited]
     counters = await registry.store.pipeline(
         [
             ("HMGET", registry.layout.spent(_scope(owner)), meter.used_field, meter.held_field)
@@ -63,8 +64,8 @@ def _is_limited(project: Project) -> bool:
     return project.spend_limit is not None and project.archived_at is None
 
 
-def _meter(limit: SpendLimit, moment_ms: int) -> Meter:
-    return Meter("money", window_at("month", moment_ms), limit.limit_nano)
+def _meter(limit: SpendLimit, moment_ms: int, zone: tzinfo) -> Meter:
+    return Meter("money", window_at("month", moment_ms, zone), limit.limit_nano)
 
 
 def _scope(owner: Organization | Project) -> str:

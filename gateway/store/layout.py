@@ -56,14 +56,19 @@ cost_nano neurons_nano failed client_gone`, decimal integers separated by blanks
 """
 
 from dataclasses import dataclass
+from datetime import UTC, tzinfo
 
 
 @dataclass(slots=True, frozen=True)
 class Layout:
-    """Key names under one prefix (`store.prefix`) for one organisation."""
+    """Key names under one prefix (`store.prefix`) for one organisation.
+
+    `zone` is the calendar by which days, weeks and months are counted: it is part of the counters' field names.
+    """
 
     prefix: str = "gw:"
     organization: str = "default"
+    zone: tzinfo = UTC
 
     def shared(self, *parts: str | int) -> str:
         """A key in the organisation's slot: `gw:{default}:a:b`."""

@@ -22,6 +22,7 @@ from gateway.config.kinds import (
     integer,
     number,
     text,
+    timezone,
     usd_per_mtok,
 )
 from gateway.core.catalog import Range
@@ -46,6 +47,8 @@ def read(kind: Kind, written: str, environ: dict[str, str] | None = None) -> tup
         (number(0, 10), "10", 10.0),
         (flag(), "true", True),
         (flag(), "false", False),
+        (timezone(), "America/Argentina/Ushuaia", "America/Argentina/Ushuaia"),
+        (timezone(), "UTC", "UTC"),
         (choice(("a", "b")), "b", "b"),
         (choice(("a", "b")), "'b'", "b"),
         (text("digits", r"[0-9]+"), "0123", "0123"),
@@ -82,6 +85,15 @@ def test_read_valid_value_gives_it(kind: Kind, written: str, expected: object) -
         (number(0, 1), ".inf", "k: must be a number from 0 to 1, not '.inf'"),
         (number(0, 1), "1.1", "k: must be a number from 0 to 1, not '1.1'"),
         (flag(), "yes", "k: must be true or false, not 'yes'"),
+        *(
+            (
+                timezone(),
+                name,
+                f"k: must be a timezone such as Europe/Berlin, not '{name}' "
+                "(this machine's timezone database does not have it)",
+            )
+            for name in ("Europe/Atlantis", "Europe", "../passwd", "/etc/passwd")
+        ),
         (choice(("auto", "httpx2")), "htpx2", "k: must be one of auto, httpx2, not 'htpx2' (did you mean httpx2?)"),
         (day(), "2025-02-30", "k: must be a day as YYYY-MM-DD, not '2025-02-30' (day is out of range for month)"),
         (day(), "20250220", "k: must be a day as YYYY-MM-DD, not '20250220'"),

@@ -24,6 +24,7 @@ from gateway.core.limits import (
     spent_scopes,
     used_field,
     window_at,
+    zone_named,
 )
 from gateway.core.records import Limit, SpendLimit
 
@@ -160,6 +161,12 @@ def test_booking_at_names_every_kind_and_window() -> None:
     assert fields == [f"u:{kind}:{label}" for kind in ("money", "tokens", "requests", "neurons") for label in labels]
     assert kinds == [1] * 4 + [2] * 4 + [3] * 4 + [5] * 4
     assert used_field("money", window_at("month", ms(2026, 11, 20))) == fields[2]
+
+
+def test_zone_named_utc_leaves_labels_as_they_are() -> None:
+    moment = ms(2026, 11, 20, 23)
+    assert window_at("day", moment, zone_named("UTC")).label == "2026-11-20"
+    assert window_at("day", moment, zone_named("Asia/Tokyo")).label == "2026-11-21@Asia/Tokyo"
 
 
 def test_spent_scopes_order_is_organisation_project_key() -> None:

@@ -3,7 +3,8 @@
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import UTC, tzinfo
 from itertools import count
 
 import msgspec
@@ -241,9 +242,11 @@ class EntrySource:
 
 
 @asynccontextmanager
-async def open_world(url: str, budget_nano: int | None = None, limits: tuple[Limit, ...] = ()) -> AsyncIterator[World]:
+async def open_world(
+    url: str, budget_nano: int | None = None, limits: tuple[Limit, ...] = (), zone: tzinfo = UTC
+) -> AsyncIterator[World]:
     """A world of its own in a shared server."""
-    layout, clock = fresh_layout(), Clock()
+    layout, clock = replace(fresh_layout(), zone=zone), Clock()
     store = RedisStore(url, layout)
     try:
         await store.bind_instance(None)

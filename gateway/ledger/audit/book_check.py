@@ -4,8 +4,9 @@ A settle books an hour, a day and all counters in one step; what must be equal i
 (read_together.lua), in portions that keep the store busy for about a millisecond.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC
 
 from gateway.core.limits import KINDS, WINDOWS, window_at
 from gateway.ledger.audit.finding import Finding
@@ -51,9 +52,18 @@ async def _compare(store: Store, key: str, parts: dict[str, list[tuple[str, str]
     return findings
 
 
+@dataclass(slots=True, frozen=True)
+class _Stretch:
+    """A roll-up of a day or an hour, and the windows in which it is counted."""
+
+    key: str
+    labels: tuple[str, ...]
+    unclear: frozenset[str]
+
+
 @dataclass(slots=True)
 class _Scope:
-    """What older days say of a scope, by window label, and the roll-up names that belong to it."""
+    """What older roll-ups say of a scope, by window label, and the names that belong to it."""
 
     base: dict[str, Sums] = field(default_factory=dict)
     names: set[str] = field(default_factory=set)
@@ -67,26 +77,56 @@ async def check_counters(store: Store, layout: Layout, days: Sequence[int], scop
 
     `scopes` are looked at even if no roll-up names them.
     """
-    labels = {day: [window_at(name, day * 1000).label for name in _COUNTED_WINDOWS] for day in days}
-    recent = days[-_RECENT_DAYS:]
-    every = sorted({label for found in labels.values() for label in found})
     books: dict[str, _Scope] = {scope: _Scope() for scope in scopes}
+    recent: list[_Stretch] = []
+    labels: set[str] = set()
+    unclear: set[str] = set()
     for day in days:
-        for name, sums in (await read_table(store, layout.shared("use", "d", day))).items():
-            project, key, _ = name.split("|", 2)
-            for scope in ("o", f"p:{project}", f"k:{key}"):
-                book = books.setdefault(scope, _Scope())
-                book.names.add(name)
-                for label in labels[day] if day not in recent else ():
-                    book.add(label, sums)
+        is_recent = day in days[-_RECENT_DAYS:]
+        for stretch in _stretches(layout, day):  # one day at a time: its calendar is computed between two reads
+            labels.update(stretch.labels)
+            unclear |= stretch.unclear
+            recent += [stretch] if is_recent else []
+            table = await read_table(store, stretch.key)
+            _add_table(books, table, () if is_recent else stretch.labels)
+    every = sorted(labels - unclear)
     look = Look()
     sizes = ((scope, len(every) * len(KINDS) + len(books[scope].names) * len(recent)) for scope in sorted(books))
     for portion in portions(sizes):
         places = [place for scope in portion for place in _places(layout, scope, books[scope], every, recent)]
         values = iter(await read_together(store, places))
         for scope in portion:
-            look.findings += _judge(layout.spent(scope), books[scope], every, [labels[day] for day in recent], values)
+            look.findings += _judge(layout.spent(scope), books[scope], every, recent, values)
     return look
+
+
+def _add_table(books: dict[str, _Scope], table: Mapping[str, Sums], labels: Sequence[str]) -> None:
+    for name, sums in table.items():
+        project, key, _ = name.split("|", 2)
+        for scope in ("o", f"p:{project}", f"k:{key}"):
+            book = books.setdefault(scope, _Scope())
+            book.names.add(name)
+            for label in labels:
+                book.add(label, sums)
+
+
+def _stretches(layout: Layout, day: int) -> list[_Stretch]:
+    """A UTC day as a whole, or, where another calendar divides it, its hours.
+
+    A window that begins or ends within an hour, as in India, is unclear: no roll-up tells what is in it.
+    """
+    if layout.zone is UTC:
+        return [_Stretch(layout.shared("use", "d", day), _labels(layout, day), frozenset())]
+    found = []
+    for hour in range(day, day + DAY, HOUR):
+        labels = _labels(layout, hour)
+        unclear = frozenset(labels) ^ frozenset(_labels(layout, hour + HOUR - 1))
+        found.append(_Stretch(layout.shared("use", "h", hour), labels, unclear))
+    return found
+
+
+def _labels(layout: Layout, second: int) -> tuple[str, ...]:
+    return tuple(window_at(name, second * 1000, layout.zone).label for name in _COUNTED_WINDOWS)
 
 
 def _fields(labels: Sequence[str]) -> list[tuple[str, str]]:
@@ -95,22 +135,22 @@ def _fields(labels: Sequence[str]) -> list[tuple[str, str]]:
 
 
 def _places(
-    layout: Layout, scope: str, book: _Scope, labels: Sequence[str], recent: Sequence[int]
+    layout: Layout, scope: str, book: _Scope, labels: Sequence[str], recent: Sequence[_Stretch]
 ) -> list[tuple[str, str]]:
     counters = [(layout.spent(scope), name) for name, _ in _fields(labels)]
-    return counters + [(layout.shared("use", "d", day), name) for day in recent for name in sorted(book.names)]
+    return counters + [(stretch.key, name) for stretch in recent for name in sorted(book.names)]
 
 
 def _judge(
-    key: str, book: _Scope, labels: Sequence[str], recent: Sequence[Sequence[str]], values: Iterable[Reply]
+    key: str, book: _Scope, labels: Sequence[str], recent: Sequence[_Stretch], values: Iterable[Reply]
 ) -> list[Finding]:
-    """The counters of one scope against its days; `values` come in the order of `_places`."""
+    """The counters of one scope against its roll-ups; `values` come in the order of `_places`."""
     found_values = iter(values)
     counters = [int(next(found_values) or 0) for _ in _fields(labels)]
     expected = dict(book.base)
-    for day_labels in recent:
+    for stretch in recent:
         sums = add_up(parse_sums(next(found_values)) for _ in book.names)
-        for label in day_labels:
+        for label in stretch.labels:
             expected[label] = plus(expected.get(label, ZERO), sums)
     findings = []
     for (name, label), found in zip(_fields(labels), counters, strict=True):
