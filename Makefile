@@ -5,6 +5,7 @@
 #   make bench               measure
 #   make chaos               play every fault of the store against the product and write docs/chaos.md
 #   make fuzz                look for inputs that break a parser (FUZZ_ARGS="chat --seconds 600"; without: each for 20 s)
+#   make clients             install popular clients and drive them against a demo gateway (CLIENTS="langchain …")
 #   make lint                ruff, mypy and bandit
 #   make lock                make requirements.lock anew
 #   make clean               remove what make made; never data/
@@ -12,7 +13,7 @@
 SHELL = /bin/sh
 ENVIRONMENT = python=`PYTHON='$(PYTHON)' sh scripts/find-python.sh` && "$$python" scripts/environment.py
 
-.PHONY: help run test bench fuzz lint lock clean
+.PHONY: help run test bench fuzz clients lint lock clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -36,6 +37,9 @@ fuzz:
 chaos:
 	@$(ENVIRONMENT) test
 	@PYTHONPATH=tests .venv/bin/python -m support.chaos docs/chaos.md
+clients:
+	@$(ENVIRONMENT) test
+	@.venv/bin/python scripts/try_clients.py $(CLIENTS)
 
 lint:
 	@$(ENVIRONMENT) test
