@@ -36,6 +36,7 @@ from gateway.explain import Explain
 from gateway.fleet.exchange import Exchange
 from gateway.fleet.governor import Governor
 from gateway.fleet.knowledge import Knowledge
+from gateway.fleet.length_exchange import LengthExchange
 from gateway.guesses import Guesses
 from gateway.keys import Keyring, ensure_organization
 from gateway.ledger.audit.auditor import Auditor
@@ -282,6 +283,7 @@ class Gateway:
         async with asyncio.TaskGroup() as group:
             group.create_task(self._exchange.run())
             group.create_task(self._governor.run())
+            group.create_task(LengthExchange(self._store, self._layout, self._knowledge.lengths).run())
 
     async def _watch_budgets(self, opening: asyncio.Task[None]) -> None:
         await asyncio.wait([opening])

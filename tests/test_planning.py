@@ -16,7 +16,7 @@ from gateway.core.eligibility import Sample
 from gateway.core.errors import Forbidden
 from gateway.core.records import Identity, Rules
 from gateway.fleet.knowledge import Knowledge
-from gateway.fleet.speeds import FEWEST_SAMPLES
+from gateway.fleet.lengths import FEWEST_SAMPLES
 from gateway.planning import Planning
 from gateway.tokenizer import load_tokenizer
 

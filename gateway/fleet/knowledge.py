@@ -14,9 +14,10 @@ from gateway.core.eligibility import Candidate, Learned, Sample, Speed, Stop
 from gateway.fleet.account import stop_after
 from gateway.fleet.breakers import Breakers
 from gateway.fleet.health import RETEST_SECONDS, ModelHealth
+from gateway.fleet.lengths import OutputLengths
 from gateway.fleet.notes import ACCOUNT, Board, Fact, Halt, Health, LongMessages, Note, Pace, Rest, Window
 from gateway.fleet.retry_budget import RetryBudget
-from gateway.fleet.speeds import OutputLengths, Speeds
+from gateway.fleet.speeds import Speeds
 from gateway.fleet.windows import RELEARN_SECONDS, Windows
 
 PACE_SECONDS: Final = 10.0  # how often at most a model's speed is told to the others
@@ -25,16 +26,16 @@ _NOTHING: Mapping[str, int] = MappingProxyType({})
 
 
 class Knowledge:
-    """One per worker. `clock` is unix seconds; `board` holds what all workers know."""
+    """One per worker. `clock` is unix seconds; `board` holds what all workers know, `lengths` how long answers are."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self.board = Board()
+        self.lengths = OutputLengths()
         self._clock = clock
         self._health = ModelHealth(clock)
         self._breakers = Breakers(clock)
         self._windows = Windows(clock)
         self._speeds = Speeds()
-        self._outputs = OutputLengths()
         self._retries = RetryBudget(clock)
         self._stop: Stop | None = None
         self._paced: dict[str, float] = {}
@@ -49,7 +50,7 @@ class Knowledge:
 
     def outputs(self, key_id: str) -> Mapping[str, int]:
         """Expected output tokens of a key's answers, by route."""
-        return self._outputs.of(key_id) or _NOTHING
+        return self.lengths.of(key_id) or _NOTHING
 
     def attempting(self, model_id: str) -> None:
         """The model is about to be asked."""
@@ -105,7 +106,7 @@ class Knowledge:
         """An answer was complete: how long it was and how fast it came."""
         now, model_id = self._clock(), sample.model_id
         self._speeds.observe(sample, now)
-        self._outputs.observe(sample)
+        self.lengths.observe(sample)
         if now - self._paced.get(model_id, 0.0) >= PACE_SECONDS and model_id in self._speeds.speeds:
             self._paced[model_id] = now
             speed = self._speeds.speeds[model_id]

@@ -1,20 +1,15 @@
-"""How fast each model answers, as moving averages over its latest answers, and how long the answers of a key are.
+"""How fast each model answers, as moving averages over its latest answers.
 
-Both only order candidates: a wrong figure costs a little time or money, never an answer.
+It only orders candidates: a wrong figure costs a little time, never an answer.
 """
 
-from collections import OrderedDict
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Final
 
 from gateway.core.eligibility import Sample, Speed
 
 SPEED_SHARE: Final = 0.2  # of the newest answer in the average
 OWN_SECONDS: Final = 60.0  # so long one's own measurements count before another worker's
-FEWEST_SAMPLES: Final = 20  # answers of a key on a route before their length is believed
-OUTPUT_SHARE: Final = 0.02  # of the newest answer in the mean length, once there are many
-MOST_KEYS: Final = 4_096  # whose lengths are remembered, the latest used
 _FEWEST_RATE_TOKENS: Final = 4  # a shorter answer says nothing about tokens per second
 _SHORTEST_WRITING: Final = 0.001  # seconds; what is faster than the clock can tell says nothing either
 
@@ -54,42 +49,6 @@ class Speeds:
             known.tokens_per_second if rate is None else _moved(known.tokens_per_second, rate, SPEED_SHARE),
             now,
         )
-
-
-@dataclass(slots=True)
-class _Lengths:
-    """One key's answers: how many per route, their mean length, and the lengths that may be believed."""
-
-    counts: dict[str, int] = field(default_factory=dict)
-    means: dict[str, float] = field(default_factory=dict)
-    believed: dict[str, int] = field(default_factory=dict)
-
-
-class OutputLengths:
-    """How many tokens the answers of a key have on a route, once there were enough of them."""
-
-    def __init__(self) -> None:
-        self._keys: OrderedDict[str, _Lengths] = OrderedDict()
-
-    def of(self, key_id: str) -> Mapping[str, int] | None:
-        """Expected output tokens by route; None for a key nothing is known about."""
-        lengths = self._keys.get(key_id)
-        return None if lengths is None else lengths.believed
-
-    def observe(self, sample: Sample) -> None:
-        """Take one answer in: an even mean at first, a moving one later, so that a change of habit is followed."""
-        lengths = self._keys.get(sample.key_id)
-        if lengths is None:
-            lengths = self._keys[sample.key_id] = _Lengths()
-            if len(self._keys) > MOST_KEYS:
-                self._keys.popitem(last=False)
-        self._keys.move_to_end(sample.key_id)
-        route = sample.route
-        count = lengths.counts[route] = lengths.counts.get(route, 0) + 1
-        share = max(1 / count, OUTPUT_SHARE)
-        mean = lengths.means[route] = _moved(lengths.means.get(route, 0.0), sample.output_tokens, share)
-        if count >= FEWEST_SAMPLES:
-            lengths.believed[route] = max(1, round(mean))
 
 
 def _moved(mean: float, newest: float, share: float) -> float:

@@ -44,6 +44,7 @@ outside it: they are many, and written by plain idempotent commands.
 | gw:{o}:audit_refused     | stream | acts they were refused, the latest 5,000 (organization.audit) |
 | gw:{o}:fleet             | hash   | what workers know of models: note → moment and fact; version (learn.lua) |
 | gw:{o}:govern:<model>    | hash   | a rate of the account: worker → permits used and in hand, level (govern.lua) |
+| gw:{o}:lengths           | hash   | key id → by route, how many answers and their mean length in tokens (JSON) |
 | gw:{o}:opening           | hash   | opening balance: sums of trimmed rows, field project|key|model |
 | gw:{o}:opening_state     | hash   | first, cut (unix s), pending (JSON of ids), version, rows: trimmed so far |
 | gw:row:<id>              | string | JSON of records of one request (core.receipt.Receipt) |

@@ -11,8 +11,8 @@ from gateway.core.policies import tell_cost
 from gateway.fleet.breakers import FAILURES
 from gateway.fleet.health import RETEST_SECONDS
 from gateway.fleet.knowledge import Knowledge
+from gateway.fleet.lengths import FEWEST_SAMPLES
 from gateway.fleet.retry_budget import MOST
-from gateway.fleet.speeds import FEWEST_SAMPLES
 from gateway.fleet.windows import RELEARN_SECONDS
 
 CANDIDATE = Candidate(Model("m", 128_000, (), successor="new"), 10, 100, 0, tell_cost)

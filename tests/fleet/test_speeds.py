@@ -1,4 +1,4 @@
-"""Speeds follow the latest answers; expected lengths are believed after enough of them."""
+"""Speeds follow the latest answers."""
 
 from dataclasses import replace
 
@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.core.eligibility import Sample
-from gateway.fleet.speeds import FEWEST_SAMPLES, MOST_KEYS, OutputLengths, Speeds
+from gateway.fleet.speeds import Speeds
 
 SAMPLE = Sample("key", "auto", "m", output_tokens=100, first_token_seconds=0.5, total_seconds=2.5)
 
@@ -48,37 +48,3 @@ def test_speeds_stay_positive_whatever_is_measured(given_samples: list[tuple[int
     for found in speeds.speeds.values():
         assert found.tokens_per_second > 0
         assert found.first_token_seconds >= 0
-
-
-def test_output_lengths_are_believed_from_enough_samples_on_per_route() -> None:
-    lengths = OutputLengths()
-    assert lengths.of("key") is None
-    for number in range(FEWEST_SAMPLES - 1):
-        lengths.observe(replace(SAMPLE, output_tokens=30 + number % 2 * 20))
-    assert lengths.of("key") == {}
-    lengths.observe(replace(SAMPLE, output_tokens=50))
-    assert lengths.of("key") == {"auto": 40}
-
-
-def test_output_lengths_follow_a_change_of_habit() -> None:
-    lengths = OutputLengths()
-    for _ in range(100):
-        lengths.observe(replace(SAMPLE, output_tokens=10))
-    for _ in range(200):
-        lengths.observe(replace(SAMPLE, output_tokens=1000))
-    assert 900 < (lengths.of("key") or {})["auto"] < 1000
-
-
-def test_output_lengths_are_remembered_for_the_latest_keys_only() -> None:
-    lengths = OutputLengths()
-    for number in range(MOST_KEYS + 1):
-        lengths.observe(replace(SAMPLE, key_id=f"key{number}"))
-    assert lengths.of("key0") is None
-    assert lengths.of("key1") is not None
-
-
-def test_output_lengths_of_empty_answers_are_one_at_least() -> None:
-    lengths = OutputLengths()
-    for _ in range(FEWEST_SAMPLES):
-        lengths.observe(replace(SAMPLE, output_tokens=0))
-    assert lengths.of("key") == {"auto": 1}
