@@ -27,7 +27,7 @@ def test_page_of_a_named_origin_may_ask_and_read_errors(tmp_path: Path) -> None:
         assert "access-control-allow-origin" not in _preflight(process).headers  # off by default
         text = process.config.read_text(encoding="utf-8")
         assert process.stop() == 0
-        named = text.replace("server: {port: 0}", f"server: {{port: 0, cors_origins: ['{PAGE}']}}")
+        named = text.replace("server: {port: 0", f"server: {{port: 0, cors_origins: ['{PAGE}']")
         process.config.write_text(named, encoding="utf-8")
         process.start()
         asked = _preflight(process)

@@ -133,7 +133,7 @@ def test_sign_in_wrong_key_says_so_and_keeps_the_form(browser: Any, product: Gat
         expect(field).to_be_focused()
         field.fill("sk-wrong")
         window.page.keyboard.press("Enter")
-        expect(window.page.get_by_role("alert")).to_contain_text("neither the admin key nor a virtual key")
+        expect(window.page.get_by_role("alert")).to_contain_text("neither an admin key nor a virtual key")
         expect(field).to_be_focused()
         assert window.context.cookies() == []
         assert [text for text in window.complaints if "401" not in text] == []  # Chromium logs the refusal itself
