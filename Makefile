@@ -4,6 +4,7 @@
 #   make test                run the whole suite (REQUIRE_ALL=1: what cannot run is a failure; PYTEST_ARGS=…)
 #   make bench               measure
 #   make chaos               play every fault of the store against the product and write docs/chaos.md
+#   make faults              kill and break everything, judge the ledger, rewrite docs/faults.md (FAULTS=--quick: shorter)
 #   make fuzz                look for inputs that break a parser (FUZZ_ARGS="chat --seconds 600"; without: each for 20 s)
 #   make clients             install popular clients and drive them against a demo gateway (CLIENTS="langchain …")
 #   make lint                ruff, mypy and bandit
@@ -13,7 +14,7 @@
 SHELL = /bin/sh
 ENVIRONMENT = python=`PYTHON='$(PYTHON)' sh scripts/find-python.sh` && "$$python" scripts/environment.py
 
-.PHONY: help run test bench fuzz clients lint lock clean
+.PHONY: help run test bench chaos faults fuzz clients lint lock clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -29,6 +30,10 @@ test:
 bench:
 	@$(ENVIRONMENT) test
 	@.venv/bin/python -m benchmarks $(BENCH_ARGS)
+
+faults:
+	@$(ENVIRONMENT) test
+	@PYTHONPATH=tests:. .venv/bin/python -m faults.run $(FAULTS)
 
 fuzz:
 	@$(ENVIRONMENT) test

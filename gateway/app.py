@@ -16,6 +16,7 @@ from pathlib import Path
 
 from starlette.routing import Route
 
+from gateway.account_figures import AccountFigures
 from gateway.alerts.service import Alerts
 from gateway.attempts import Attempting
 from gateway.client.contract import Client
@@ -23,9 +24,7 @@ from gateway.client.select import create_client
 from gateway.config.settings import Settings
 from gateway.core.allowance import Share
 from gateway.core.errors import StoreAway
-from gateway.core.forecast import Forecast
 from gateway.core.limits import zone_named
-from gateway.core.neurons import NANO
 from gateway.cors import CrossOrigin, is_preflight
 from gateway.dashboard.routes import Doorkeeper
 from gateway.dashboard.sessions import Sessions
@@ -42,7 +41,6 @@ from gateway.keys import Keyring, ensure_organization
 from gateway.ledger.audit.auditor import Auditor
 from gateway.ledger.audit.trimming import Retention, Trimmer
 from gateway.ledger.audit.verification import Verifier
-from gateway.ledger.burn import Burn, watch_burn
 from gateway.ledger.service import LedgerOptions, StoreLedger
 from gateway.metrics import Metrics
 from gateway.organization.rejections import Rejections
@@ -115,7 +113,7 @@ class Gateway:
         self._tasks.append(asyncio.create_task(self._dispatch.heartbeat.run()))
         self._tasks.append(asyncio.create_task(self._withdrawals.run()))
         self._tasks.append(asyncio.create_task(self._audit_forever(opening)))
-        self._tasks.append(asyncio.create_task(self._watch_burn(opening)))
+        self._tasks.append(asyncio.create_task(self._watch_account(opening)))
         self._tasks.append(asyncio.create_task(self._exchange_forever(opening)))
         self._tasks.append(asyncio.create_task(self._watch_budgets(opening)))
         await send({"type": "lifespan.startup.complete"})
@@ -290,16 +288,10 @@ class Gateway:
         places, metrics = (self._store, self._layout), self._metrics.alerts
         await Alerts(places, lambda: self._settings.alerts, metrics, self._witness.exhaustion, self._name).run()
 
-    async def _watch_burn(self, opening: asyncio.Task[None]) -> None:
-        price = self._settings.neurons
+    async def _watch_account(self, opening: asyncio.Task[None]) -> None:
         await asyncio.wait([opening])
-
-        def report(burn: Burn, ahead: Forecast) -> None:
-            books = self._metrics.books
-            books.show_burn(burn.neurons_nano / NANO, price.free_per_day, price.usd_per_thousand)
-            books.show_forecast(ahead.by_midnight_nano / NANO, ahead.exhausted_at)
-
-        await watch_burn(self._store, self._layout, price.free_per_day, report, warns=self._worker.slot == 0)
+        price, warns = self._settings.neurons, self._worker.slot == 0
+        await AccountFigures(self._store, self._layout, self._metrics, price, warns=warns).run()
 
     async def _problems(self) -> list[str]:
         """What keeps this worker from serving, in words an operator can act on."""

@@ -35,6 +35,7 @@ PROGRAMS = {
     "caddy": "the Caddyfile (apt install caddy)",
     "openssl": "certificates for TLS on the listener (apt install openssl)",
     "systemd-analyze": "the check of the systemd unit (apt install systemd)",
+    "faketime": "the store's clock in the fault matrix (apt install faketime)",
     "make": "the tests of the Makefile (apt install make)",
 }
 

@@ -44,6 +44,7 @@ ARROWS: dict[str, set[str]] = {
     "job": {"choice", "client", "config", "ledger", "relay", "tracing", "core"},
     "planning": {"fleet", "tokenizer", "core"},
     "explain": {"planning", "keys", "relay", "config", "core"},
+    "account_figures": {"ledger", "metrics", "store", "core"},
     "departures": {"job", "relay", "core"},
     "attempts": {"choice", "job", "client", "tokenizer", "core"},
     "admission": {"fleet", "job", "keys", "ledger", "planning", "witness", "core"},
@@ -76,6 +77,7 @@ ARROWS: dict[str, set[str]] = {
     "site": {"models", "organization", "dashboard", "fleet", "keys", "relay", "metrics", "surfaces", "core"},
     "worker": {"config"},
     "app": {
+        "account_figures",
         "alerts",
         "attempts",
         "client",

@@ -1,8 +1,8 @@
 """Ledger rows as FOCUS 1.2 (FinOps Open Cost and Usage Specification): one charge per request. Pure formatting.
 
 A request is priced by two or three token rates at once, so it is one priced unit of its own: `PricingQuantity` 1,
-`PricingUnit` `Requests`, its tokens in `ConsumedQuantity`. Unit price and SKU columns, which the specification asks for
-only where one published price makes up the charge, are left out; what the gateway knows beyond stands in `x_` columns.
+`PricingUnit` `Requests`, its tokens in `ConsumedQuantity`; its unit price is its cost. The SKU is the model, the SKU
+price the entry of the price book. What the gateway knows beyond stands in `x_` columns.
 """
 
 from collections.abc import Mapping
@@ -16,14 +16,38 @@ from gateway.cli.views import LedgerRow
 COLUMNS = (
     "BilledCost", "BillingAccountId", "BillingAccountName", "BillingAccountType", "BillingCurrency",
     "BillingPeriodEnd", "BillingPeriodStart", "ChargeCategory", "ChargeClass", "ChargeDescription", "ChargeFrequency",
-    "ChargePeriodEnd", "ChargePeriodStart", "ConsumedQuantity", "ConsumedUnit", "ContractedCost", "EffectiveCost",
-    "InvoiceIssuerName", "ListCost", "PricingCategory", "PricingQuantity", "PricingUnit", "ProviderName",
+    "ChargePeriodEnd", "ChargePeriodStart", "CommitmentDiscountStatus", "ConsumedQuantity", "ConsumedUnit",
+    "ContractedCost", "ContractedUnitPrice", "EffectiveCost", "InvoiceId", "InvoiceIssuerName", "ListCost",
+    "ListUnitPrice", "PricingCategory", "PricingCurrency", "PricingCurrencyContractedUnitPrice",
+    "PricingCurrencyEffectiveCost", "PricingCurrencyListUnitPrice", "PricingQuantity", "PricingUnit", "ProviderName",
     "PublisherName", "ResourceId", "ResourceName", "ResourceType", "ServiceCategory", "ServiceName",
-    "ServiceSubcategory", "SubAccountId", "SubAccountName", "SubAccountType", "Tags", "x_ApiKeyId", "x_CachedTokens",
-    "x_EndReason", "x_InputTokens", "x_Neurons", "x_NeuronsSource", "x_OutputTokens", "x_PriceSource",
-    "x_RequestedModel", "x_RequestId", "x_UsageSource",
+    "ServiceSubcategory", "SkuId", "SkuMeter", "SkuPriceDetails", "SkuPriceId", "SubAccountId", "SubAccountName",
+    "SubAccountType", "Tags", "x_ApiKeyId", "x_CachedTokens", "x_EndReason", "x_InputTokens", "x_Neurons",
+    "x_NeuronsSource", "x_OutputTokens", "x_PriceSource", "x_RequestedModel", "x_RequestId", "x_UsageSource",
 )  # fmt: skip
 
+_COSTS = (
+    "BilledCost", "ContractedCost", "ContractedUnitPrice", "EffectiveCost", "ListCost", "ListUnitPrice",
+    "PricingCurrencyContractedUnitPrice", "PricingCurrencyEffectiveCost", "PricingCurrencyListUnitPrice",
+)  # fmt: skip
+# What is the same of every charge.
+_ALWAYS: Mapping[str, str] = {
+    "BillingAccountType": "Account",
+    "ChargeCategory": "Usage",
+    "ChargeFrequency": "Usage-Based",
+    "ConsumedUnit": "Tokens",
+    "PricingCategory": "Standard",
+    "PricingQuantity": "1.0",
+    "PricingUnit": "Requests",
+    "ResourceType": "Model",
+    "ServiceCategory": "AI and Machine Learning",
+    "ServiceName": "Workers AI",
+    "ServiceSubcategory": "Generative AI",
+    "SkuMeter": "Requests",
+    "SubAccountType": "Project",
+    **dict.fromkeys(("BillingCurrency", "PricingCurrency"), "USD"),
+    **dict.fromkeys(("InvoiceIssuerName", "ProviderName", "PublisherName"), "Cloudflare"),
+}
 _NANO = Decimal(10) ** -9
 _MOMENT = "%Y-%m-%dT%H:%M:%SZ"
 
@@ -45,36 +69,30 @@ def charge(row: LedgerRow, account: Account) -> tuple[str, ...] | None:
     end = start + timedelta(seconds=1 + (row.created_ms % 1000 + row.latency_ms) // 1000)
     month = start.replace(day=1, hour=0, minute=0, second=0)
     values = {
-        **dict.fromkeys(("BilledCost", "ContractedCost", "EffectiveCost", "ListCost"), cost),
+        **_ALWAYS,
+        **dict.fromkeys(_COSTS, cost),
         "BillingAccountId": account.id,
         "BillingAccountName": account.id,
-        "BillingAccountType": "Account",
-        "BillingCurrency": "USD",
         "BillingPeriodStart": month.strftime(_MOMENT),
         "BillingPeriodEnd": (month + timedelta(days=31)).replace(day=1).strftime(_MOMENT),
-        "ChargeCategory": "Usage",
         "ChargeDescription": f"{row.model}: {row.prompt_tokens} input and {row.completion_tokens} output tokens",
-        "ChargeFrequency": "Usage-Based",
         "ChargePeriodStart": start.strftime(_MOMENT),
         "ChargePeriodEnd": end.strftime(_MOMENT),
-        "ConsumedQuantity": str(tokens),
-        "ConsumedUnit": "Tokens",
-        "PricingCategory": "Standard",
-        "PricingQuantity": "1",
-        "PricingUnit": "Requests",
-        **dict.fromkeys(("InvoiceIssuerName", "ProviderName", "PublisherName"), "Cloudflare"),
-        **dict.fromkeys(("ResourceId", "ResourceName"), row.model),
-        "ResourceType": "Model",
-        "ServiceCategory": "AI and Machine Learning",
-        "ServiceName": "Workers AI",
-        "ServiceSubcategory": "Generative AI",
+        "ConsumedQuantity": f"{tokens}.0",  # a decimal, as the specification has it
+        **dict.fromkeys(("ResourceId", "ResourceName", "SkuId"), row.model),
+        "SkuPriceId": _price_id(row),
         "SubAccountId": row.project_id,
         "SubAccountName": account.projects.get(row.project_id, row.project_id),
-        "SubAccountType": "Project",
         "Tags": msgspec.json.encode(row.tags, order="sorted").decode(),
         **_own_columns(row),
     }
     return tuple(values.get(name, "") for name in COLUMNS)
+
+
+def _price_id(row: LedgerRow) -> str:
+    """The price that made up the charge: of the last attempt that was billed."""
+    ids = [msgspec.json.decode(attempt.get("price_id", b'""'), type=str) for attempt in row.attempts]
+    return next((found for found in reversed(ids) if found), row.model)
 
 
 def _own_columns(row: LedgerRow) -> dict[str, str]:

@@ -1,7 +1,7 @@
 """`gateway reconcile`: the neurons of a day by model, as the ledger has them and as Cloudflare's analytics say.
 
 The ledger is asked through the running gateway, the analytics with the credentials of the configuration. Nothing is
-changed on either side.
+changed on either side; the gateway is told the outcome, which its metrics show.
 """
 
 import os
@@ -112,9 +112,11 @@ def reconcile_day(
     date = day or day_before_now()
     start = end_of(date) - _DAY
     upstream = load_file(choose_file(config, os.environ), os.environ).settings.upstream
+    theirs = _theirs(upstream, date)
     with connect(context) as connection:
         ours = _ours(connection, start)
-    theirs = _theirs(upstream, date)
+        exact = msgspec.Raw(f"{sum(theirs.values(), Decimal(0)):f}".encode())  # a number, not through a fraction
+        connection.post("/organization/reconciliation", {"start_time": start, "theirs": exact})  # for the metrics
     lines = [
         Line(model, ours.get(model, Decimal(0)), theirs.get(model, Decimal(0))) for model in sorted({*ours, *theirs})
     ]

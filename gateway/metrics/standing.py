@@ -155,6 +155,14 @@ class BookGauges:
         self._price = agreed(
             "gateway_neurons_usd_per_thousand", "What 1,000 neurons cost beyond the free ones, US dollars.", registry
         )
+        self._reconciled_day = agreed(
+            "gateway_reconciled_day_timestamp_seconds",
+            "The day that was reconciled last (unix time; 0: none).",
+            registry,
+        )
+        self._reconciled = agreed(
+            "gateway_reconciled_neurons", "Neurons of that day: the ledger's and the provider's.", registry, ("side",)
+        )
         self._limits = agreed(
             "gateway_limit_used_ratio", "How much of a limit is used: 1 is all of it.", registry,
             ("scope", "project", "kind", "window"),
@@ -176,6 +184,12 @@ class BookGauges:
         self._neurons.set(neurons)
         self._free.set(free)
         self._price.set(usd_per_thousand)
+
+    def show_reconciliation(self, day: int, ours: float, theirs: float) -> None:
+        """A day's neurons (unix s of its start) by the ledger and by the provider."""
+        self._reconciled_day.set(day)
+        for side, neurons in (("ledger", ours), ("provider", theirs)):
+            self._reconciled.labels(side).set(neurons)
 
     def show_limits(self, limits: Iterable[LimitStanding]) -> None:
         """All limits there are; one that is gone says 0."""

@@ -14,6 +14,7 @@ from gateway.organization import (
     neurons,
     projects,
     rate_limits,
+    reconciliation,
     scope_limits,
     spend_alerts,
     usage,
@@ -67,6 +68,10 @@ _ENDPOINTS: Final[Mapping[str, Mapping[str, Responder]]] = {
     "/spend_limits": {"GET": scope_limits.list_limits},
     "/usage/completions": {"GET": usage.usage_completions},
     "/costs": {"GET": usage.costs},
+    "/reconciliation": {
+        "GET": reconciliation.retrieve_reconciliation,
+        "POST": reconciliation.keep_reconciliation,
+    },
     "/neurons": {"GET": neurons.list_neuron_days},
     **{f"{scope}{path}": methods for scope in ("", _PROJECT) for path, methods in _SPEND_ALERTS.items()},
     "/alerts": {"GET": spend_alerts.list_raised_alerts},

@@ -34,6 +34,7 @@ outside it: they are many, and written by plain idempotent commands.
 | gw:{o}:signins:<m>:<who> | string | sign-in attempts in a minute (unix s / 60): of an address, or of all |
 | gw:{o}:verification      | hash   | what the continuous check knows of the books: cursor, found, drift, verified_at |
 | gw:{o}:verification_lease | string | the worker that checks the books now; gone a minute after it died |
+| gw:{o}:reconciliation    | hash   | the last one: day (unix s), ours, theirs (nano-neurons: the provider's) |
 | gw:{o}:repair_lease      | string | the repair under way |
 | gw:{o}:audit             | stream | acts of administrators, the latest 50,000 (organization.change) |
 | gw:{o}:spend_alerts:<scope> | hash | spend alert id → JSON (core.alerts), of o or p:<project> |

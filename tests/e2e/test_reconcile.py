@@ -28,6 +28,9 @@ def test_reconcile_and_spool_replay(tmp_path: Path) -> None:
         assert line["ours"] > 0
         assert abs(line["difference"]) < 1e-6
         assert abs(line["captured_percent"] - 100) < 1e-3
+        kept = product.admin("GET", "/reconciliation")
+        assert abs(kept["captured"] - 1) < 1e-5
+        assert abs(kept["ours"] - line["ours"]) < 1e-8
         assert "TOTAL" in run_gateway(tmp_path, asked, environ, "").stdout
 
         elsewhere = create_spool(tmp_path / "elsewhere")

@@ -235,7 +235,11 @@ def test_limits_that_are_gone_are_not_near() -> None:
 def test_burn_is_told_with_its_allocation_and_its_price() -> None:
     metrics = Metrics()
     metrics.books.show_burn(1234.5, 10_000, 0.011)
+    metrics.books.show_reconciliation(86_400, 99.5, 100.0)
     text = told(metrics)
+    assert 'gateway_reconciled_neurons{side="ledger"} 99.5' in told(metrics)
+    assert 'gateway_reconciled_neurons{side="provider"} 100.0' in told(metrics)
+    assert "gateway_reconciled_day_timestamp_seconds 86400.0" in told(metrics)
     assert "gateway_neurons_today 1234.5" in text
     assert "gateway_neurons_free_per_day 10000.0" in text
     assert "gateway_neurons_usd_per_thousand 0.011" in text

@@ -37,6 +37,7 @@ class ThrowAwayStore:
         self.socket = folder / "s"
         self.url = f"unix://{self.socket}"
         self.process: subprocess.Popen[bytes] | None = None
+        self.environ: dict[str, str] = {}  # of the server, besides ours
 
     def start(self) -> None:
         """Start and wait until it answers."""
@@ -48,6 +49,7 @@ class ThrowAwayStore:
             ],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
+            env={**os.environ, **self.environ},
             preexec_fn=_die_with_parent if sys.platform == "linux" else None,
         )  # fmt: skip
         deadline = time.monotonic() + STARTUP_SECONDS

@@ -1,0 +1,1 @@
+"""Everything dies, in every way: the fault matrix of the ledger."""
