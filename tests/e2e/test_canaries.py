@@ -1,4 +1,4 @@
-"""Secrets planted in a running product, then searched for in logs, metrics, errors, files and crashes."""
+"""Secrets planted in a running product, then searched for in logs, metrics, traces, errors, files and crashes."""
 
 import os
 import signal
@@ -9,12 +9,16 @@ from pathlib import Path
 import httpx2
 from support.command_line import run_gateway
 from support.gateway import ADMIN_KEY, GatewayProcess, simulator
+from support.otlp import Collector, collector
 from support.running import clean_environment, free_port, wait_until
 
 from gateway.simulator import Simulator, SimulatorOptions
 
 TOKEN = "canary-cloudflare-token"
 PROMPT = "canary-prompt-about-nothing"
+TRACING_SECRET = "canary-collector-secret"
+WEBHOOK_SECRET = "canary-webhook-secret-0123456789"
+WEBHOOK_URL = "canary-webhook-token"
 WRONG_KEY = "sk-canary-wrong-key-0123456789"
 
 
@@ -95,14 +99,17 @@ def _files(process: GatewayProcess) -> dict[str, bytes]:
     return {str(file): file.read_bytes() for file in process.data.rglob("*") if file.is_file()}
 
 
-def _run(tmp_path: Path, upstream: Simulator) -> tuple[dict[str, str], dict[str, bytes]]:
-    process = GatewayProcess(tmp_path, upstream)
+def _run(tmp_path: Path, upstream: Simulator, collector: Collector) -> tuple[dict[str, str], dict[str, bytes]]:
+    tracing = f"tracing: {{endpoint: '{collector.url}', authorization: '{TRACING_SECRET}'}}\n"
+    alerts = f"alerts: {{webhook_url: 'http://127.0.0.1:9/hook?{WEBHOOK_URL}', webhook_secret: '{WEBHOOK_SECRET}'}}\n"
+    process = GatewayProcess(tmp_path, upstream, extra=tracing + alerts)
     port = free_port()
     text = process.config.read_text(encoding="utf-8").replace('listen: ""', f'listen: "127.0.0.1:{port}"')
     process.config.write_text(text, encoding="utf-8")
     try:
         process.start()
         errors = _provoke(process)
+        wait_until(lambda: len(collector.spans) >= 4, "traces arrive")
         _crash(process)
         said = _commands(process)
         ready = httpx2.get(f"{process.origin}/readyz", trust_env=False).text
@@ -111,11 +118,13 @@ def _run(tmp_path: Path, upstream: Simulator) -> tuple[dict[str, str], dict[str,
     finally:
         process.stop()
     secrets = {"token": TOKEN, "admin key": ADMIN_KEY, "key": process.key, "wrong key": WRONG_KEY, "prompt": PROMPT}
+    secrets |= {"collector": TRACING_SECRET, "webhook": WEBHOOK_SECRET, "webhook's URL": WEBHOOK_URL}
     places = {
         "log": process.log.read_bytes(),
         "metrics": metrics.encode(),
         "readiness": ready.encode(),
         "commands": said.encode(),
+        "traces": b"".join(span.SerializeToString() for span in collector.spans),
         **{f"error {number}": error.encode() for number, error in enumerate(errors)},
         **while_running,
         **_files(process),
@@ -124,8 +133,9 @@ def _run(tmp_path: Path, upstream: Simulator) -> tuple[dict[str, str], dict[str,
 
 
 def test_planted_secrets_leave_the_product_nowhere(tmp_path: Path) -> None:
-    with simulator(SimulatorOptions(api_token=TOKEN)) as upstream:
-        secrets, places = _run(tmp_path, upstream)
+    with simulator(SimulatorOptions(api_token=TOKEN)) as upstream, collector() as collected:
+        secrets, places = _run(tmp_path, upstream, collected)
+    assert b"chat" in places["traces"]
     assert "gateway_requests_total" in places["metrics"].decode()
     assert any(name.endswith(".aof") for name in places), "the store's own files were searched"
     assert _found(secrets, places) == []
