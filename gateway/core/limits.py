@@ -2,10 +2,11 @@
 
 A *meter* is one counter pair of one scope: used (`u:<kind>:<window>`) and held (`h:<kind>:<window>`), with its
 limit or none. Use is counted in all meters, limited or not, so that a limit set in the middle of a month knows what
-came before it; only limited ones hold (a request admitted before there was a limit is not bound by it). A *rolling*
-meter counts a minute or an hour in slots of a sixtieth, in one field (`r:<kind>:<window>`), and only while there is a
-limit; one of a single model likewise (`r:<kind>:<window>|<model>`), where the day rolls as well. Concurrency is a held
-counter without use.
+came before it; only limited ones hold. A limit that is set while requests run binds them (change_records.lua).
+
+A *rolling* meter counts a minute or an hour in slots of a sixtieth, in one field (`r:<kind>:<window>`), and only while
+there is a limit; one of a single model likewise (`r:<kind>:<window>|<model>`), where the day rolls as well. Concurrency
+is a held counter without use.
 
 A set of meters is valid for the creation times in `[from_ms, until_ms)`; hold.lua refuses it outside, by the store's
 clock, and the caller makes the next one: a boundary costs one extra trip, and no clock but the store's decides.

@@ -8,6 +8,10 @@
 --          "entry": {"stream": key number, "most": entries kept, "fields": [name, value …], "shown": [[key number,
 --          field]…]} or nothing}; a guard compares one hash field, false meaning absent; key numbers count from 1; arguments are
 --          strings; of each shown field the entry gets `before` and `after`, empty where there is none
+--          "bind": {"holds": key number, "meters": [[counters' key number, scope, owner, model, from ms, until ms, kind,
+--          held or rolling field, used field, limit, slot ms]…]} or nothing: limits that are new. Requests in flight that they
+--          concern hold for them from now on, as if they had been there before: owner is the id of the project or key, empty
+--          for the organisation, model empty for all, slot ms 0 where nothing rolls
 -- Returns  1 when every guard held and everything was written; 0 when a guard did not hold and nothing was.
 
 local change = cjson.decode(ARGV[1])
@@ -28,6 +32,42 @@ for number, place in ipairs(entry.shown) do before[number] = shown(place) end
 
 for _, write in ipairs(change.writes) do
   redis.call(write[1], KEYS[write[2]], unpack(write, 3))
+end
+
+-- Adds a new limit to what a hold record gives back at its end, and its amounts to the counters; whether it did.
+local function bind(record, meter, now)
+  local counters, scope, owner, model, from, till, kind, field, used, limit, slot_ms = unpack(meter)
+  local project, key, serving = string.match(record[NAME], '^([^|]*)|([^|]*)|(.*)$')
+  local owners = {'', project, key}
+  if owners[scope] ~= owner or model ~= '' and model ~= serving then return false end
+  if record[CREATED] < from or record[CREATED] >= till then return false end
+  local place = slot_ms > 0 and RATES or METERS
+  local known = record[place] and record[place] ~= '' and cmsgpack.unpack(record[place]) or {}
+  for i = slot_ms > 0 and 1 or 3, #known, 5 do
+    if known[i] == scope and known[i + 2] == field then return false end
+  end
+  local added = slot_ms > 0 and {scope, kind, field, limit, slot_ms} or {scope, kind, field, used, limit}
+  local keys = {[scope] = KEYS[counters]}
+  if slot_ms > 0 then
+    local alone = {[RATES] = cmsgpack.pack(added), [STATED] = record[STATED] or record[CREATED]}
+    recount(keys, alone, NOTHING, record[AMOUNTS], now)
+    record[STATED] = alone[STATED]
+  else
+    redis.call('HINCRBY', KEYS[counters], field, whole(record[AMOUNTS][kind] or 0))
+  end
+  for _, part in ipairs(added) do known[#known + 1] = part end
+  record[place] = cmsgpack.pack(known)
+  return true
+end
+
+if change.bind then
+  local holds, now = KEYS[change.bind.holds], now_ms('')
+  local flat = redis.call('HGETALL', holds)
+  for i = 1, #flat, 2 do
+    local record, is_bound = cmsgpack.unpack(flat[i + 1]), false
+    for _, meter in ipairs(change.bind.meters) do is_bound = bind(record, meter, now) or is_bound end
+    if is_bound then redis.call('HSET', holds, flat[i], cmsgpack.pack(record)) end
+  end
 end
 
 if not change.entry then return 1 end

@@ -10,7 +10,9 @@ from typing import Final
 
 import msgspec
 
+from gateway.core.limits import Meter, spent_scopes
 from gateway.store.contract import Store
+from gateway.store.layout import Layout
 
 # The audit keeps so many acts (docs/admin-api.md says so); a stream at its full length takes about 40 MB of the store.
 MOST_ACTS: Final = 50_000
@@ -45,6 +47,8 @@ class Change:
         self._writes: list[tuple[str | int, ...]] = []
         self._shown: list[tuple[int, str]] = []
         self._entry: tuple[int, list[str]] | None = None
+        self._holds = ""
+        self._bound: list[tuple[str | int, ...]] = []
 
     def expect(self, key: str, field: str, value: str | None) -> None:
         """Only go ahead while the hash `key` has `value` in `field` (None: no such field)."""
@@ -65,6 +69,16 @@ class Change:
         if len(self._shown) < _MOST_SHOWN:
             self._shown.append((self._number(key), field))
 
+    def bind(self, layout: Layout, owner: tuple[int, str], meter: Meter) -> None:
+        """Let requests in flight hold for a limit that is new. `owner`: scope's number and id, empty for number 1."""
+        counters = layout.spent(spent_scopes(owner[1], owner[1])[owner[0] - 1])
+        self._holds = layout.shared("holds")
+        span = meter.window.start_ms, meter.window.end_ms
+        rolling = meter.slot_ms or 0
+        field = meter.used_field if rolling else meter.held_field
+        what = meter.number, field, meter.used_field, meter.limit, rolling
+        self._bound.append((self._number(counters), *owner, meter.model or "", *span, *what))
+
     def audit(self, stream: str, actor: Actor, event: str, target: str, details: Mapping[str, object]) -> None:
         """Say in the audit stream who did what to which object. Details never contain a secret."""
         who = {"name": actor.name, "key_id": actor.key_id, "address": actor.address, "agent": actor.agent}
@@ -78,8 +92,11 @@ class Change:
             raise AssertionError("a change that nobody answers for: call audit() before apply()")
         stream, fields = self._entry
         entry = {"stream": stream, "most": str(MOST_ACTS), "fields": fields, "shown": self._shown}
-        body = _encode({"guards": self._guards, "writes": self._writes, "entry": entry})
+        body = _encode({"guards": self._guards, "writes": self._writes, "entry": entry, **self._binding()})
         return bool(await store.script("change_records", self._keys, [body]))
+
+    def _binding(self) -> dict[str, object]:
+        return {"bind": {"holds": self._number(self._holds), "meters": self._bound}} if self._bound else {}
 
     def _number(self, key: str) -> int:
         if key not in self._keys:

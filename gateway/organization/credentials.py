@@ -14,6 +14,7 @@ from gateway.core.records import Key, Project
 from gateway.keys import hash_secret, new_secret, redact
 from gateway.organization.change import Actor, Change, EventDetails
 from gateway.organization.key_records import write_key, write_rotation
+from gateway.organization.new_limits import bind_new_limits
 from gateway.organization.record_changes import KeyChange
 from gateway.organization.registry import Registry, new_id, text
 
@@ -169,7 +170,9 @@ class Credentials:
             if asked.owner is not None:
                 account = await self._account_named(project_id, asked.owner)
                 altered = await self._hand_over(change, altered, account)
-            after = write_key(change, self._layout, key_hash, altered, await self._registry.now())
+            moment = await self._registry.now()
+            after = write_key(change, self._layout, key_hash, altered, moment)
+            bind_new_limits(change, self._layout, before, after, moment)
             self._audit(change, actor, "api_key.updated", key_id, {"project": project_id, **asked.details()})
             return change, after
 

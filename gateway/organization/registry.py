@@ -18,6 +18,7 @@ from gateway.core.records import Organization, Project, SpendLimit
 from gateway.keys import ensure_organization
 from gateway.organization.change import Actor, Change, EventDetails
 from gateway.organization.limit_changes import LimitChange, changed_limits, changes_text
+from gateway.organization.new_limits import bind_new_limits
 from gateway.organization.record_changes import ProjectChange
 from gateway.store.contract import Store
 from gateway.store.layout import Layout
@@ -114,6 +115,7 @@ class Registry:
             after = msgspec.structs.replace(alter(before), version=before.version + 1)
             change = Change()
             change.record(self.layout.project(project_id), after.version, text(after))
+            bind_new_limits(change, self.layout, before, after, await self.now())
             change.audit(self.audit_stream, actor, event, project_id, details)
             return change, after
 
@@ -158,6 +160,7 @@ class Registry:
             after = msgspec.structs.replace(alter(before), version=before.version + 1)
             change = Change()
             change.record(self.layout.shared("org"), after.version, text(after))
+            bind_new_limits(change, self.layout, before, after, await self.now())
             change.audit(self.audit_stream, actor, event[0], after.id, event[1])
             return change, after
 
