@@ -146,12 +146,15 @@ class AlertWatch:
 
     async def tell_exhausted(self, subjects: Sequence[Subject]) -> None:
         """Raise the 100 % of budgets that refuse requests with next to nothing left. Any worker's to do."""
-        if not subjects or 100 not in self._percents():
+        percents = [percent for percent in self._percents() if percent <= 100]
+        if not subjects or 100 not in percents:
             return
         now_ms = int((await self._store.command("TIME"))[0]) * 1000
         for owner, meter, used in await self._standing(subjects, budget_windows(now_ms)):
             if meter.limit and used * 100 >= meter.limit * NEARLY_ALL:
-                await self._raise(WatchedAmount(owner, meter, meter.limit, 100), used, now_ms)
+                lower = reached_amounts(owner, meter, used, percents)  # they come first, whoever is quicker
+                for amount in (*lower, WatchedAmount(owner, meter, meter.limit, 100)):
+                    await self._raise(amount, used, now_ms)
 
     async def _look_at(self, subjects: Sequence[Subject], windows: Mapping[str, Window], now_ms: int) -> None:
         percents = self._percents()

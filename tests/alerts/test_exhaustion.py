@@ -46,10 +46,10 @@ def test_exhausted_budgets_raise_their_100_percent_once(play: Play) -> None:
         watch = AlertWatch(world.store, world.layout, lambda: (50, 80, 100), "one", told.append)
         field = used_field("money", window_at("month", await world.registry.now() * 1000))
         await world.use(f"p:{project.id}", field, 995, project=project.id)
-        await watch.round()
-        assert [each.percent for each in told] == [50, 80]
         for _ in range(2):
             await watch.tell_exhausted([("project", project.id)])
+        assert [each.percent for each in told] == [50, 80, 100]
+        await watch.round()
         other = AlertWatch(world.store, world.layout, lambda: (50, 80, 100), "two", told.append)
         await other.tell_exhausted([("project", project.id)])
         assert [(each.percent, each.used) for each in told[2:]] == [(100, 995)]
