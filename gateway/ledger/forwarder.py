@@ -14,6 +14,7 @@ import msgspec
 
 from gateway.core.limits import Booking, booking_at
 from gateway.ledger.entries import Entry, Release, Settle, decode_entry
+from gateway.ledger.pace import pace_commands
 from gateway.ledger.places import Places, rollup_name
 from gateway.ledger.row_writing import row_commands
 from gateway.ledger.spool import SpoolDirectory
@@ -104,7 +105,10 @@ class Forwarder:
         batch = [(number, self._with_created(number, entry)) for number, entry in batch]
         steps = [self.step(number, entry) for number, entry in batch]
         receipts = [entry.receipt for _, entry in batch if isinstance(entry, Settle)]
-        replies = await self._store.pipeline([*steps, *row_commands(self._places.layout, receipts)])
+        layout = self._places.layout
+        replies = await self._store.pipeline(
+            [*steps, *row_commands(layout, receipts), *pace_commands(layout, receipts)]
+        )
         confirmed = self.spool.confirmed
         fits = True
         for (number, _), (word, value) in zip(batch, replies, strict=False):

@@ -118,6 +118,12 @@ def _of_key(record: Key) -> _Owner:
     return _Owner("key", record.id, spent_scopes("", record.id)[2], limits_of(None, record.limits))
 
 
+async def list_all_limits(question: Question) -> ObjectList[LimitObject]:
+    """GET /limits/all: the organisation's and those of up to 200 projects."""
+    question.query.done()
+    return object_list(await read_limits_of_all(question.service.registry), has_more=False)
+
+
 async def read_limits_of_all(registry: Registry) -> list[LimitObject]:
     """The organisation's limits and those of projects, the oldest limited ones first, as far as one looks."""
     part = Part(after=None, limit=_MOST_LIMITED, is_descending=False)

@@ -8,10 +8,12 @@ from starlette.routing import Route
 from gateway.organization import (
     admin_keys,
     audit_logs,
+    health,
     keys,
     ledger,
     limits,
     neurons,
+    pace,
     projects,
     rate_limits,
     reconciliation,
@@ -60,6 +62,7 @@ _ENDPOINTS: Final[Mapping[str, Mapping[str, Responder]]] = {
     f"{_PROJECT}/api_keys/{{key_id}}/rotate": {"POST": keys.rotate_key},
     f"{_PROJECT}/api_keys/{{key_id}}/limits": {"GET": limits.list_key_limits, "POST": limits.update_key_limits},
     "/limits": {"GET": limits.list_organization_limits, "POST": limits.update_organization_limits},
+    "/limits/all": {"GET": limits.list_all_limits},
     "/spend_limit": {
         "GET": projects.retrieve_organization_limit,
         "POST": projects.update_organization_limit,
@@ -72,6 +75,8 @@ _ENDPOINTS: Final[Mapping[str, Mapping[str, Responder]]] = {
         "GET": reconciliation.retrieve_reconciliation,
         "POST": reconciliation.keep_reconciliation,
     },
+    "/pace": {"GET": pace.list_pace},
+    "/health": {"GET": health.retrieve_health},
     "/neurons": {"GET": neurons.list_neuron_days},
     **{f"{scope}{path}": methods for scope in ("", _PROJECT) for path, methods in _SPEND_ALERTS.items()},
     "/alerts": {"GET": spend_alerts.list_raised_alerts},
@@ -107,6 +112,7 @@ _OF_PROJECT: Final[Mapping[str, Responder]] = {
     "/ledger": views.narrowed(ledger.list_ledger),
     "/ledger/{row_id}": views.retrieve_own_row,
     "/audit_logs": views.narrowed(audit_logs.list_audit_logs),
+    "/pace": views.narrowed(pace.list_pace),
 }
 
 # What bounds a project, and is not its own administrators' to change.

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from gateway.core.catalog import Catalog
+from gateway.core.eligibility import NOTHING_LEARNED, Learned
 from gateway.core.neurons import NeuronPrice
 from gateway.core.viewer import Viewer
 from gateway.guesses import Guesses
@@ -37,6 +38,8 @@ class AdminService:
     waiting: Waiting = int  # receipts that this worker's spool still has to bring to the store
     neuron_price: NeuronPrice = NeuronPrice()
     guesses: Guesses = field(default_factory=lambda: Guesses(time.monotonic))
+    rollup_tags: tuple[str, ...] = ()  # what usage can be split by
+    learned: Callable[[], Learned] = lambda: NOTHING_LEARNED
 
 
 def admin_service(

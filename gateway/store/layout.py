@@ -30,6 +30,8 @@ outside it: they are many, and written by plain idempotent commands.
 | gw:{o}:use:d:<day>       | hash   | roll-up of a UTC day (unix s of its start), field project|key|model |
 | gw:{o}:use:p:<day>       | hash   | roll-up of a UTC day by hour, field hour|project|model |
 | gw:{o}:use:t:<day>       | hash   | roll-up of a UTC day by hour and tag, field hour|project|model|name=value |
+| gw:{o}:pace:<day>        | hash   | how fast answers came: model|f<step>, model|r<step> → streams (core.pace) |
+| gw:{o}:pace:<day>:<project> | hash | the same, of one project |
 | gw:{o}:session:<sha256>  | string | a browser session by its token's hash (JSON of dashboard.sessions) |
 | gw:{o}:signins:<m>:<who> | string | sign-in attempts in a minute (unix s / 60): of an address, or of all |
 | gw:{o}:verification      | hash   | what the continuous check knows of the books: cursor, found, drift, verified_at |

@@ -29,7 +29,9 @@ VIEWS = {
     "today": "?range=today",
     "breakdown": "?view=breakdown&by=key&range=30d",
     "requests": "?view=requests&range=7d",
+    "tags": "?view=breakdown&by=tag:feature&range=30d",
     "limits": "?view=limits",
+    "health": "?view=health&range=30d",
 }
 
 
@@ -49,7 +51,8 @@ def store() -> Iterator[ThrowAwayStore]:
 def product(
     tmp_path_factory: pytest.TempPathFactory, upstream: Simulator, store: ThrowAwayStore
 ) -> Iterator[GatewayProcess]:
-    with gateway(tmp_path_factory.mktemp("dashboard"), upstream, store.url) as started:
+    extra = "ledger: {rollup_tags: [feature]}"
+    with gateway(tmp_path_factory.mktemp("dashboard"), upstream, store.url, extra) as started:
         yield started
 
 
@@ -284,6 +287,102 @@ def test_limits_show_how_close_each_scope_is(window: Visit, product: GatewayProc
     assert {line["Scope"] for line in lines} == {"support", "search"}
 
 
+def test_limits_of_every_kind_show_what_is_used(window: Visit, product: GatewayProcess, script: Script) -> None:
+    project, key = script.projects["research"], script.keys["notebooks"]
+    limits = [{"kind": "requests", "window": "day", "limit": 40}, {"kind": "concurrency", "limit": 5}]
+    product.admin("POST", f"/projects/{project}/limits", json={"limits": limits})
+    body = {"limits": [{"kind": "tokens", "window": "minute", "limit": 100_000}]}
+    product.admin("POST", f"/projects/{project}/api_keys/{key}/limits", json=body)
+    try:
+        show(window, product, "?view=limits")
+        lines = saved(window, "Limits of every kind")
+        found = {(line["Scope"], line["Kind"]): line for line in lines}
+        assert {scope for scope, _ in found} == {"research", "search", "support"}
+        assert (found["research", "requests"]["Used"], found["research", "requests"]["Limit"]) == ("2", "40")
+        assert found["research", "requests"]["Reached"] == "0.0500"
+        show(window, product, f"?view=limits&project={project}")
+        kinds = {(line["Scope"], line["Kind"], line["Window"]) for line in saved(window, "Limits of every kind")}
+        assert ("Key notebooks", "tokens", "minute") in kinds
+        with visit(window.page.context.browser) as own:
+            sign_in(own, product, script.secrets["notebooks"], "/dashboard?view=limits")
+            assert {line["Kind"] for line in saved(own, "Limits of every kind")} == {
+                "tokens",
+                "requests",
+                "concurrency",
+            }
+            assert own.complaints == []
+    finally:
+        gone = {"limits": [{**limit, "limit": None} for limit in limits]}
+        product.admin("POST", f"/projects/{project}/limits", json=gone)
+
+
+def test_breakdown_by_tag_adds_up(window: Visit, product: GatewayProcess, script: Script) -> None:
+    show(window, product, "?view=breakdown&range=yesterday")
+    window.page.get_by_role("link", name="Tag feature").click()
+    window.settle()
+    shown = column(window.page.get_by_role("table", name=re.compile("By feature")))
+    rows = script.between(today() - DAY, today())
+    assert {name: nano for name, nano in shown.items() if name != "–"} == {
+        feature: sum(row.cost_nano for row in rows if row.tags["feature"] == feature)
+        for feature in {row.tags["feature"] for row in rows}
+    }
+
+
+def test_overview_tells_how_fast_streams_were(window: Visit, product: GatewayProcess, script: Script) -> None:
+    show(window, product, "?range=yesterday")
+    firsts = sorted(row.ttft_ms for row in script.between(today() - DAY, today()) if row.ttft_ms is not None)
+    assert number(window, "First token, p50") == pytest.approx(firsts[(len(firsts) + 1) // 2 - 1], rel=0.08)
+    assert number(window, "Tokens/s, p50") > 0
+
+
+def test_ledger_stands_beside_cloudflare(window: Visit, product: GatewayProcess, script: Script) -> None:
+    show(window, product, "")
+    caption = "The last 7 days, UTC"
+    yesterday = saved(window, caption)[1]
+    rows = script.between(today() - DAY, today())
+    assert yesterday["Day"] == time.strftime("%Y-%m-%d", time.gmtime(today() - DAY))
+    neurons = sum(row.neurons_nano or 0 for row in rows)
+    assert float(yesterday["Neurons"]) == pytest.approx(neurons / 1e9, abs=1e-6)
+    book, meter = (round(float(yesterday[f"$ by {what}"]) * 1e9) for what in ("price book", "neurons"))
+    assert book == sum(row.cost_nano for row in rows)
+    assert meter == pytest.approx(neurons * 11_000 / 1e9, abs=1)
+    assert round(float(yesterday["Difference"]) * 1e9) == book - meter
+    label = window.page.get_by_role("img", name=re.compile("Free neurons left per hour")).get_attribute("aria-label")
+    assert label is not None
+    left = int(label.split(", ", 1)[1].split(" now")[0].replace(",", ""))
+    assert left == pytest.approx(10_000 - number(window, "Neurons today"), abs=1)
+
+
+def test_health_shows_models_reasons_books_and_acts(window: Visit, product: GatewayProcess, script: Script) -> None:
+    show(window, product, "?view=health&range=30d")
+    models = saved(window, "Models by their own answers")
+    assert {line["State"] for line in models} <= {"active", "deprecated"}
+    assert f"'{FAST}" in {line["Model"] for line in models}  # a spreadsheet would take it for a formula
+    assert number(window, "Drift") == product.admin("GET", "/health")["books"]["drift"]
+    reasons = saved(window, "The latest 100 requests, by model and reason")
+    assert sum(int(line["Requests"]) for line in reasons) == 100
+    acts = window.page.get_by_role("table", name=re.compile("acts, newest first"))
+    expect(acts).to_contain_text("project.created")
+    expect(acts).to_contain_text("127.0.0.1")
+
+
+def test_view_refreshes_itself_without_moving_anything(browser: Any, product: GatewayProcess, script: Script) -> None:
+    with visit(browser) as window:
+        window.page.clock.install()
+        sign_in(window, product, ADMIN_KEY, "/dashboard?range=today")
+        before = number(window, "Requests")
+        window.page.get_by_label("Refresh", exact=True).select_option(label="every 10 s")
+        window.settle()
+        assert "every=10s" in window.page.url
+        body = {"model": "auto", "messages": [{"role": "user", "content": "Count to 3"}]}
+        product.row(product.chat(body, key=script.secrets["triage"]).headers["x-request-id"])
+        window.page.get_by_role("heading", level=1).focus()
+        window.page.clock.fast_forward(11_000)
+        expect(window.page.locator(".refreshed")).to_contain_text("updated")
+        assert number(window, "Requests") == before + 1
+        assert window.complaints == []
+
+
 def test_time_without_requests_says_so(window: Visit, product: GatewayProcess) -> None:
     show(window, product, "?range=custom&from=2020-01-01&to=2020-01-02")
     expect(window.page.get_by_text("No requests in this time.")).to_be_visible()
@@ -304,10 +403,10 @@ def test_store_that_is_away_is_said_and_can_be_tried_again(
             window.page.screenshot(path=PICTURES / "store-away.png")
         finally:
             store.thaw()
-        expect(window.page.get_by_role("alert")).to_have_count(6)
+        expect(window.page.get_by_role("alert")).to_have_count(7)
         while httpx2.get(f"{product.origin}/readyz", trust_env=False).status_code != 200:
             window.page.wait_for_timeout(50)  # until the gateway has its store again
-        for _ in range(6):
+        for _ in range(7):
             window.page.get_by_role("button", name="Try again").first.click()
             expect(window.page.locator("section[aria-busy=true]")).to_have_count(0)
         expect(window.page.get_by_role("alert")).to_have_count(0)
@@ -390,7 +489,7 @@ def test_views_look_right_and_leave_their_picture(
         for name, query in {**VIEWS, "request": f"?view=requests&row={retried.id}"}.items():
             show(window, product, query)
             if name == "overview":
-                expect(window.page.locator(".chart canvas")).to_be_visible()
+                expect(window.page.locator(".chart canvas").first).to_be_visible()
             # Tables scroll by themselves; the page never does, sideways.
             assert window.page.evaluate("document.documentElement.scrollWidth") == size["width"]
             unlabelled = window.page.locator("table:not(:has(caption)), th:not([scope]), img:not([alt])")

@@ -25,6 +25,7 @@ from gateway.dashboard.routes import Doorkeeper
 from gateway.dashboard.routes import routes as dashboard_routes
 from gateway.dashboard.sessions import Sessions
 from gateway.dashboard.sign_in_rate import SignInRate
+from gateway.ledger.pace import pace_commands
 from gateway.ledger.rollups import row_sums
 from gateway.organization.routes import routes
 from gateway.organization.service import admin_service
@@ -65,10 +66,16 @@ class AdminGateway:
             (self.layout.shared("use", "h", hour), name),
             (self.layout.shared("use", "d", day), name),
             (self.layout.shared("use", "p", day), f"{hour}|{row.project_id}|{row.model}"),
+            *(
+                (self.layout.shared("use", "t", day), f"{hour}|{row.project_id}|{row.model}|{tag}={value}")
+                for tag, value in row.tags.items()
+            ),
         ):
             old = (self.redis.hget(key, entry) or b"0 0 0 0 0 0 0 0").split()
             sums = [int(before) + added for before, added in zip(old, row_sums(row), strict=True)]
             self.redis.hset(key, entry, " ".join(map(str, sums)))
+        for command in pace_commands(self.layout, [row]):
+            self.redis.execute_command(*command)
         return row
 
 

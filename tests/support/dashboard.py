@@ -44,6 +44,10 @@ _TEAMS = {
     "research": ("notebooks",),
 }
 _REACHED_PERCENT = {"search": 62, "support": 91}  # of their limits; research has none
+_FEATURES = {
+    "indexer": "indexing", "query-rewriter": "search", "triage": "inbox", "replies": "inbox", "evals": "quality",
+    "notebooks": "notebooks",
+}  # fmt: skip
 _WEIGHTS = {"indexer": 9, "query-rewriter": 4, "triage": 7, "replies": 5, "evals": 2, "notebooks": 1}
 
 
@@ -137,6 +141,7 @@ def _row(script: Script, random: Random, created: int) -> dict[str, Any]:
         "latency_ms": latency,
         "ttft_ms": None if has_failed else latency // 3 + 120,
         "upstream": "cloudflare",
+        "tags": {"feature": _FEATURES[key]},
         "attempts": [first, last] if is_retried else [last],
     }
 

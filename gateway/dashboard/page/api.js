@@ -65,8 +65,8 @@ export class Api {
     return found;
   }
 
-  /** Usage in time buckets. `filters` are those of a place. */
-  usage(range, filters, groups = []) {
+  /** Usage in time buckets. `filters` are those of a place; `tag` splits by the values of that tag. */
+  usage(range, filters, groups = [], tag = "") {
     return this.buckets("/usage/completions", {
       start_time: range.start,
       end_time: range.end,
@@ -76,6 +76,7 @@ export class Api {
       "api_key_ids[]": filters.key,
       "models[]": filters.model,
       "group_by[]": groups,
+      tag,
     });
   }
 
@@ -119,8 +120,45 @@ export class Api {
     return found;
   }
 
+  /** How fast streams were: all models together first, then each. */
+  async pace(range, filters) {
+    const answer = await this.get("/pace", {
+      start_time: range.start,
+      end_time: range.end,
+      "project_ids[]": filters.project,
+      "models[]": filters.model,
+    });
+    return answer.data;
+  }
+
+  /** Neurons by day: used, free, and their price beside the price book's. */
+  neurons(start, end) {
+    return this.buckets("/neurons", { start_time: start, end_time: end, limit: 180 });
+  }
+
+  health() {
+    return this.get("/health");
+  }
+
+  acts(limit) {
+    return this.get("/audit_logs", { limit });
+  }
+
   limits() {
     return this.list("/spend_limits");
+  }
+
+  /** Limits of every kind: a key's own; of a project and its keys; of the organisation and its projects. */
+  async allLimits({ isKey, project }) {
+    if (isKey) return (await this.get("/limits/me")).data;
+    if (!project) return (await this.get("/limits/all")).data;
+    const [own, keys] = await Promise.all([
+      this.get(`/projects/${project}/limits`),
+      this.get(`/projects/${project}/api_keys`, { limit: 100 }),
+    ]);
+    const limited = keys.data.filter((key) => key.limits.length);
+    const found = await Promise.all(limited.map((key) => this.get(`/projects/${project}/api_keys/${key.id}/limits`)));
+    return [...own.data, ...found.flatMap((answer) => answer.data)];
   }
 }
 

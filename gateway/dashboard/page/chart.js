@@ -7,8 +7,9 @@ export const METRICS = {
   spend: { label: "Spend", value: (sum) => sum.nano, show: money, axis: moneyTicks },
   requests: { label: "Requests", value: (sum) => sum.requests, show: count, axis: countTicks },
   tokens: { label: "Tokens", value: (sum) => sum.input + sum.output, show: count, axis: countTicks },
-  failed: { label: "Failed", value: (sum) => sum.failed, show: count, axis: countTicks },
+  failed: { label: "Failed", value: (sum) => sum.failed, show: count, axis: countTicks, colour: "--bad" },
 };
+export const NEURONS_LEFT = { label: "Free neurons left", isLevel: true, value: (sum) => sum.left, show: (left) => count(Math.round(left)), axis: countTicks };
 const HEIGHT = 220;
 // Steps of the axis: 1, 2 and 5 times every power of ten.
 const STEPS = Array.from({ length: 17 }, (_, power) => [1, 2, 5].map((first) => first * 10 ** power)).flat();
@@ -25,9 +26,9 @@ function countTicks(ticks) {
 
 export const bucketName = (start, width) => (width === "1h" ? `${day(start)} ${hour(start)}` : day(start));
 
-/** The chart's element; it follows the width of its parent and the colour scheme. */
-export function chart(sums, width, metric) {
-  const { label, value, show } = METRICS[metric];
+/** The chart's element, of one of METRICS or its like; it follows the width of its parent and the colour scheme. */
+export function chart(sums, width, measure) {
+  const { label, value, show, isLevel = false } = measure;
   const values = sums.map(value);
   const all = values.reduce((sum, each) => sum + each, 0);
   const readout = el("p", { class: "readout", "aria-hidden": "true" });
@@ -38,13 +39,13 @@ export function chart(sums, width, metric) {
   const drawing = el("div", {
     class: "chart",
     role: "img",
-    "aria-label": `${label} per ${width === "1h" ? "hour" : "day"}, ${show(all)} in all. The table below has the numbers.`,
+    "aria-label": `${label} per ${width === "1h" ? "hour" : "day"}, ${isLevel ? `${show(values.at(-1) ?? 0)} now` : `${show(all)} in all`}. The table below has the numbers.`,
   });
   let plot = null;
   const draw = () => {
     if (!drawing.isConnected || !drawing.clientWidth) return;
     plot?.destroy();
-    plot = new window.uPlot(options(drawing, sums, width, metric, say), [sums.map((_, index) => index), values], drawing);
+    plot = new window.uPlot(options(drawing, sums, width, measure, say), [sums.map((_, index) => index), values], drawing);
   };
   const watcher = new ResizeObserver(() => (plot ? plot.setSize({ width: drawing.clientWidth, height: HEIGHT }) : draw()));
   watcher.observe(drawing);
@@ -58,11 +59,11 @@ export function chart(sums, width, metric) {
   return { element: el("div", { class: "chart-box" }, readout, drawing), stop };
 }
 
-function options(drawing, sums, width, metric, say) {
+function options(drawing, sums, width, measure, say) {
   const style = getComputedStyle(drawing);
   const colour = (name) => style.getPropertyValue(name).trim();
   const axis = { stroke: colour("--muted"), font: "12px system-ui, sans-serif", ticks: { show: false } };
-  const fill = colour(metric === "failed" ? "--bad" : "--accent");
+  const fill = colour(measure.colour ?? "--accent");
   return {
     width: drawing.clientWidth,
     height: HEIGHT,
@@ -83,7 +84,7 @@ function options(drawing, sums, width, metric, say) {
         size: (_, texts) => 16 + 7 * Math.max(4, ...(texts ?? []).map((text) => text.length)),
         grid: { stroke: colour("--line"), width: 1 },
         incrs: STEPS,
-        values: (_, ticks) => METRICS[metric].axis(ticks),
+        values: (_, ticks) => measure.axis(ticks),
       },
     ],
     series: [{}, { fill, stroke: fill, width: 0, points: { show: false }, paths: window.uPlot.paths.bars({ size: [0.72, 48], radius: 0.15 }) }],

@@ -4,6 +4,8 @@ import { el } from "./dom.js";
 import { isoDay, modelName } from "./format.js";
 import { hrefOf, RANGES, readRange } from "./place.js";
 
+const EVERY_NAMES = { "": "by hand", "10s": "every 10 s", "1m": "every minute", "5m": "every 5 min" };
+
 export function filterBar(page) {
   const { place } = page;
   const form = el("form", { class: "filters", "aria-label": "Filters", onsubmit: (event) => event.preventDefault() });
@@ -13,7 +15,11 @@ export function filterBar(page) {
   if (place.key && !page.isKey) chips.append(chip("Key", page.names.key(place.key), { key: "" }));
   if (place.model) chips.append(chip("Model", modelName(place.model), { model: "" }));
   if (chips.childElementCount) form.append(chips);
-  form.append(el("button", { type: "button", class: "quiet refresh", onclick: page.refresh }, "Refresh"));
+  form.append(
+    el("span", { class: "refreshed hint" }),
+    field("Refresh", select("every", Object.entries(EVERY_NAMES), page.place.every, (value) => page.go(hrefOf({ every: value }), ".refresh"))),
+    el("button", { type: "button", class: "quiet refresh", onclick: page.refresh }, "Refresh now"),
+  );
   if (!page.isKey) fillProjects(page, form);
   return form;
 }

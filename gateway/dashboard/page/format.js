@@ -50,6 +50,9 @@ export function percent(share) {
 
 export const milliseconds = (ms) => (ms === null ? "–" : ms < 1000 ? `${ms} ms` : `${(ms / 1000).toFixed(ms < 10000 ? 2 : 1)} s`);
 
+/** A speed or a duration with as many digits as say something. */
+export const rounded = (number) => (number === null ? "–" : number < 10 ? number.toFixed(1) : counts.format(Math.round(number)));
+
 const two = (number) => String(number).padStart(2, "0");
 
 /** `17 Nov` of unix seconds, UTC. */

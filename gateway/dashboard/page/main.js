@@ -5,6 +5,7 @@ import { showBreakdown } from "./breakdown.js";
 import { announce, el } from "./dom.js";
 import { filterBar } from "./filters.js";
 import { hour, day } from "./format.js";
+import { showHealth } from "./health.js";
 import { showLimits } from "./limits.js";
 import { showOverview } from "./overview.js";
 import { hrefOf, RANGES, readPlace, readRange } from "./place.js";
@@ -15,11 +16,15 @@ const VIEWS = {
   overview: { title: () => "Overview", show: showOverview },
   breakdown: { title: () => "Breakdown", show: showBreakdown },
   requests: { title: requestsTitle, show: showRequests },
-  limits: { title: () => "Limits", show: showLimits, hasNoFilters: true },
+  limits: { title: () => "Limits", show: showLimits },
+  health: { title: () => "Health", show: showHealth, isForAdmins: true },
 };
+
+const EVERY = { "10s": 10, "1m": 60, "5m": 300 }; // seconds of the address's `every`
 
 const main = document.getElementById("content");
 const header = document.getElementById("top");
+const QUIETLY = Symbol("quietly");
 let session = null;
 let names = new Names();
 let leaving = new AbortController(); // ends everything that the view before still waits for
@@ -29,10 +34,11 @@ function showView(focus = "h1") {
   leaving = new AbortController();
   const { signal } = leaving;
   const place = readPlace();
-  const view = VIEWS[place.view] ?? VIEWS.overview;
+  const view = viewOf(place);
   const page = {
     place: ownPart(place),
     isKey: session.role === "key",
+    isAdmin: isAdmin(),
     signal,
     names,
     api: new Api(signal),
@@ -44,10 +50,44 @@ function showView(focus = "h1") {
   drawNavigation(place);
   const title = el("h1", { tabindex: "-1" }, view.title(place));
   const cards = view.show(page);
-  main.replaceChildren(title, view.hasNoFilters || place.row ? "" : filterBar(page), ...cards);
+  const content = [title, place.row ? "" : filterBar(page), ...cards];
   document.title = `${title.textContent} · Workers AI gateway`;
-  if (focus) main.querySelector(focus)?.focus({ preventScroll: focus !== "h1" });
-  announceWhenReady(title.textContent, signal);
+  if (focus === QUIETLY) {
+    replaceWhenReady(content, signal);
+  } else {
+    main.replaceChildren(...content);
+    if (focus) main.querySelector(focus)?.focus({ preventScroll: focus !== "h1" });
+    announceWhenReady(title.textContent, signal);
+  }
+  if (EVERY[place.every]) refreshLater(EVERY[place.every], signal);
+}
+
+/** Shows the view anew after a while, unless somebody is at work in it or nobody looks. */
+function refreshLater(seconds, signal) {
+  const timer = setTimeout(() => {
+    const isBusy = document.hidden || main.contains(document.activeElement?.closest("select, input, details"));
+    if (isBusy) refreshLater(seconds, signal);
+    else showView(QUIETLY);
+  }, seconds * 1000);
+  signal.addEventListener("abort", () => clearTimeout(timer), { once: true });
+}
+
+/** The old numbers stay until the new ones are there: nothing flickers, nothing moves, nothing is announced. */
+async function replaceWhenReady(content, signal) {
+  const cards = content.filter((each) => each instanceof Element).flatMap((each) => [each, ...each.querySelectorAll("section.card")]);
+  await Promise.allSettled(cards.map((each) => each.ready));
+  if (signal.aborted) return;
+  const opened = [...main.querySelectorAll("details")].map((each) => each.open);
+  main.replaceChildren(...content);
+  main.querySelectorAll("details").forEach((each, number) => (each.open = opened[number] ?? false));
+  document.querySelector(".refreshed").textContent = `updated ${hour(Date.now() / 1000)} UTC`;
+}
+
+const isAdmin = () => session.role === "admin" && !session.project;
+
+function viewOf(place) {
+  const view = VIEWS[place.view] ?? VIEWS.overview;
+  return view.isForAdmins && !isAdmin() ? VIEWS.overview : view;
 }
 
 // The part of everything that the session is for: all, one project, one key.
@@ -69,11 +109,13 @@ async function announceWhenReady(title, signal) {
 
 function drawNavigation(place) {
   header.hidden = false;
-  const here = VIEWS[place.view] ? place.view : "overview";
+  const here = viewOf(place);
   document.getElementById("views").replaceChildren(
-    ...Object.entries(VIEWS).map(([name, view]) =>
-      el("a", { href: hrefOf({ view: name, row: "", by: "", metric: "" }, place), "aria-current": name === here ? "page" : null }, view.title({ row: "" })),
-    ),
+    ...Object.entries(VIEWS)
+      .filter(([, view]) => !view.isForAdmins || isAdmin())
+      .map(([name, view]) =>
+        el("a", { href: hrefOf({ view: name, row: "", by: "", metric: "" }, place), "aria-current": view === here ? "page" : null }, view.title({ row: "" })),
+      ),
   );
   const { project, key } = session;
   const who = key ? `${project.name} · ${key.name}` : project ? `Administrator of ${project.name}` : "Administrator";

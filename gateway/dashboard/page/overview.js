@@ -1,8 +1,9 @@
 // The first page: what was spent, where it ends by the end of the month, by whom and on what, and how close limits are.
 
 import { bucketName, chart, METRICS } from "./chart.js";
+import { cloudflareCard } from "./cloudflare.js";
 import { el } from "./dom.js";
-import { count, money, nanoOfDollars, neurons, percent, shortCount } from "./format.js";
+import { count, hour, milliseconds, money, nanoOfDollars, neurons, percent, rounded, shortCount } from "./format.js";
 import { limitsTable, readLimits } from "./limits.js";
 import { card, fileName, levelOf, link, moneyColumn, nothing, numberColumn, sumsTable, tile } from "./panels.js";
 import { hrefOf, monthStart, readRange, today } from "./place.js";
@@ -10,8 +11,6 @@ import { byGroup, byTime, total } from "./sums.js";
 import { table } from "./table.js";
 
 const DAY = 86400;
-const FREE_NEURONS = 10_000; // Cloudflare's allocation per account and UTC day
-const NANO_PER_NEURON = 11_000; // $0.011 per thousand neurons beyond it
 const SHOWN_LIMITS = 5;
 const FORECAST_DAYS = 7;
 
@@ -30,6 +29,7 @@ export function showOverview(page) {
       groupCard(page, range, "model"),
     ),
     limitsCard(page),
+    page.isAdmin ? cloudflareCard(page) : "",
   ];
   return cards;
 }
@@ -78,21 +78,29 @@ function spendTiles(page) {
   }, { className: "tiles-card" });
 }
 
+/** The account's neurons for who may see them; else those of what may be seen. */
 async function neuronTile(page, start) {
-  const filters = page.isKey ? page.place : {};
-  const sum = total(byTime(await page.api.usage({ start, end: start + DAY, width: "1d" }, filters)));
-  const isReported = sum.neurons > 0 || sum.nano === 0;
-  const used = isReported ? sum.neurons : sum.nano / NANO_PER_NEURON;
-  const share = used / FREE_NEURONS;
-  const whose = page.isKey ? "by this key" : "free";
-  const detail = page.isKey ? whose : `${percent(share)} of ${count(FREE_NEURONS)} ${whose}`;
-  const value = `${isReported ? "" : "≈ "}${neurons(used)}`;
-  return tile("Neurons today", value, detail, { number: used, share: page.isKey ? null : share, level: levelOf(share) });
+  if (!page.isAdmin) {
+    const sum = total(byTime(await page.api.usage({ start, end: start + DAY, width: "1d" }, page.place)));
+    return tile("Neurons today", neurons(sum.neurons), page.isKey ? "by this key" : "by this project", { number: sum.neurons });
+  }
+  const [found] = await page.api.neurons(start, start + DAY);
+  const share = found.free_neurons ? found.neurons / found.free_neurons : 1;
+  const detail = `${percent(share)} of ${count(found.free_neurons)} free · ${outlook(found)}`;
+  return tile("Neurons today", neurons(found.neurons), detail, { number: found.neurons, share, level: levelOf(share) });
+}
+
+/** Where the day's free neurons go at the present pace. */
+function outlook({ exhausted_at: end, forecast_neurons: ahead }) {
+  if (end !== null && end <= Date.now() / 1000) return `used up since ${hour(end)}`;
+  if (end !== null) return `last until ${hour(end)}`;
+  return ahead === null ? "" : `${neurons(ahead)} by midnight`;
 }
 
 function rangeTiles(page, inTime) {
   return card("Traffic", page.leave, async () => {
-    const sum = total(await inTime());
+    const [sums, pace] = await Promise.all([inTime(), page.isKey ? null : page.api.pace(readRange(page.place), page.place)]);
+    const sum = total(sums);
     return el(
       "dl",
       { class: "tiles" },
@@ -100,8 +108,19 @@ function rangeTiles(page, inTime) {
       tile("Requests", shortCount(sum.requests), sum.requests ? `${money(Math.round(sum.nano / sum.requests))} each` : "none yet", { number: sum.requests }),
       tile("Tokens", shortCount(sum.input + sum.output), `${shortCount(sum.input)} in · ${shortCount(sum.output)} out`, { number: sum.input + sum.output }),
       tile("Error rate", percent(sum.requests ? sum.failed / sum.requests : 0), `${count(sum.failed)} failed`, { number: sum.failed, level: sum.failed ? "warn" : "" }),
+      ...(pace ? paceTiles(page, pace[0]) : []),
     );
   }, { className: "tiles-card" });
+}
+
+/** Percentiles of streams; they are counted by project and model, not by key. */
+function paceTiles(page, pace) {
+  const whose = page.place.key ? "all keys of the project" : `${count(pace.requests)} streams`;
+  const whole = (ms) => (ms === null ? null : Math.round(ms));
+  return [
+    tile("First token, p50", milliseconds(whole(pace.first_token_ms_p50)), `p95 ${milliseconds(whole(pace.first_token_ms_p95))}`, { number: pace.first_token_ms_p50 }),
+    tile("Tokens/s, p50", rounded(pace.tokens_per_second_p50), `95 % reach ${rounded(pace.tokens_per_second_p95)} · ${whose}`, { number: pace.tokens_per_second_p50 }),
+  ];
 }
 
 function chartCard(page, range, inTime) {
@@ -117,7 +136,7 @@ function chartCard(page, range, inTime) {
   const section = card(name, page.leave, async () => {
     const sums = await inTime();
     if (!total(sums).requests) return nothing("No requests in this time.", "Choose a longer time range, or send one.");
-    const drawn = chart(sums, range.width, metric);
+    const drawn = chart(sums, range.width, METRICS[metric]);
     page.signal.addEventListener("abort", drawn.stop, { once: true });
     return [drawn.element, el("details", {}, el("summary", {}, "The numbers"), timeTable(page, range, sums))];
   }, { className: "wide" });
@@ -149,9 +168,11 @@ function timeTable(page, range, sums) {
 const GROUPS = { project: ["project_id"], key: ["project_id", "api_key_id"], model: ["model"] };
 export const SHOWN_GROUPS = 200; // more is nothing to look at; filters and the API have the rest
 export const TITLES = { project: "Projects", key: "Keys", model: "Models" };
+export const TAG = "tag:"; // how a dimension begins that is a tag
 
 /** The sums of a dimension in a range, with the names that its table needs. */
 export async function readGroups(page, range, by) {
+  if (by.startsWith(TAG)) return byGroup(await page.api.usage(range, page.place, [], by.slice(TAG.length)), ["tag"]);
   const [sums] = await Promise.all([
     page.api.usage(range, page.place, GROUPS[by]).then((buckets) => byGroup(buckets, GROUPS[by])),
     by === "model" ? null : page.names.loadProjects(page.api),

@@ -68,7 +68,8 @@ export function nameColumns(by, names) {
     value: (sum) => sum.model,
     show: (sum) => link(modelName(sum.model), { view: "overview", model: sum.model }, sum.model),
   };
-  return { project: [project], key: [key, { ...project }], model: [model] }[by];
+  const value = { label: by.slice(by.indexOf(":") + 1), value: (sum) => sum.tag ?? "", show: (sum) => sum.tag ?? "–" };
+  return { project: [project], key: [key, { ...project }], model: [model] }[by] ?? [value];
 }
 
 /** A table of sums with their share of `spent`, all that was. */

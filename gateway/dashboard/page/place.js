@@ -12,7 +12,7 @@ export const RANGES = {
   custom: "Custom…",
 };
 const FALLBACK = { view: "overview", range: "7d" };
-const NAMES = ["view", "range", "from", "to", "project", "key", "model", "metric", "by", "row"];
+const NAMES = ["view", "range", "from", "to", "project", "key", "model", "metric", "by", "row", "every"];
 const LONGEST_DAYS = 366;
 
 /** The URL as an object; what it does not say has its default, or is an empty text. */

@@ -100,6 +100,7 @@ function rowsTable(page, rows) {
       { label: "Tries", number: true, value: (row) => row.attempts.length, show: (row) => String(row.attempts.length) },
       { label: "Took", number: true, value: (row) => row.latency_ms, show: (row) => milliseconds(row.latency_ms) },
       { label: "Id", value: (row) => row.id, class: "id", show: (row) => row.id.slice(0, 12) },
+      { label: "Why there", value: (row) => row.reason, class: "cut", show: (row) => el("span", { title: row.reason }, row.reason || "–") },
     ],
   });
 }
