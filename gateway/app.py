@@ -4,7 +4,6 @@ The only module that knows everyone. Requests to a surface go straight to dispat
 """
 
 import asyncio
-import contextlib
 import dataclasses
 import logging
 import os
@@ -12,7 +11,6 @@ import random
 import secrets
 import time
 from collections.abc import Awaitable, Callable
-from pathlib import Path
 
 from starlette.routing import Route
 
@@ -50,6 +48,8 @@ from gateway.planning import Planning
 from gateway.relay import Receive, Scope, Send
 from gateway.reporter import Reporter, Sources
 from gateway.site import Site, refuse
+from gateway.store.eviction import eviction_problem
+from gateway.store.instance_file import read_instance, write_instance
 from gateway.store.layout import Layout
 from gateway.store.redis_store import RedisStore
 from gateway.surfaces import SURFACES
@@ -129,7 +129,7 @@ class Gateway:
         self._store_trouble = "The accounting store has not been reached yet."
         self._metrics = Metrics()
         self._store = RedisStore(
-            worker.store_url, layout, instance=_read(self._instance_file), observe=self._metrics.store_answered
+            worker.store_url, layout, instance=read_instance(self._instance_file), observe=self._metrics.store_answered
         )
         self._ledger = StoreLedger(
             self._store,
@@ -257,9 +257,9 @@ class Gateway:
         pause = _FIRST_PAUSE
         while not self._is_open:
             try:
-                instance = await self._store.bind_instance(_read(self._instance_file))
+                instance = await self._store.bind_instance(read_instance(self._instance_file))
                 await ensure_organization(self._store, self._layout)
-                _write(self._instance_file, instance)
+                write_instance(self._instance_file, instance)
             except (StoreAway, OSError) as error:
                 self._store_trouble = (
                     error.message
@@ -304,12 +304,8 @@ class Gateway:
             await self._store.command("PING")
         except StoreAway as error:
             return [*problems, f"store: {error.message}"]
-        policy = ""
-        with contextlib.suppress(StoreAway):  # some hosted stores keep it to themselves
-            policy = _eviction_policy(await self._store.command("INFO", "memory"))
-        if policy not in ("noeviction", ""):
-            problems.append(f"store: maxmemory-policy is {policy}, which may evict accounts; set it to noeviction")
-        return problems
+        eviction = await eviction_problem(self._store)
+        return [*problems, eviction] if eviction else problems
 
     async def _close(self) -> None:
         for task in self._tasks:
@@ -335,22 +331,3 @@ async def _close_late(client: Client, seconds: float) -> None:
 async def _in_order(*closings: Callable[[], Awaitable[None]]) -> None:
     for close in closings:
         await close()
-
-
-def _eviction_policy(report: bytes) -> str:
-    """What the store does when its memory is full, by its own report; empty where that does not say."""
-    lines = (line.partition(":") for line in report.decode("latin-1").splitlines())
-    return next((value.strip() for name, _, value in lines if name == "maxmemory_policy"), "")
-
-
-def _read(file: Path) -> str | None:
-    with contextlib.suppress(FileNotFoundError):
-        return file.read_text(encoding="ascii").strip() or None
-    return None
-
-
-def _write(file: Path, text: str) -> None:
-    """Whole or not at all: another worker may be reading it."""
-    fresh = file.with_suffix(f".{os.getpid()}")
-    fresh.write_text(text + "\n", encoding="ascii")
-    fresh.replace(file)
