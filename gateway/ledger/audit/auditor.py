@@ -1,8 +1,8 @@
 """The check that never ends: a portion of the books every few seconds, by one worker of all at a time.
 
 Who holds the lease in the store does the work; what is known of the books lies there as well, so that every worker can
-show it and the next one goes on where the last one stopped. It also trims rows past their time
-(trimming.py). It repairs nothing: that is a person's decision.
+show it and the next one goes on where the last one stopped. It also trims rows past their time (trimming.py) and, at
+the end of a pass, counters of days long past (pruning.py). It repairs nothing: that is a person's decision.
 """
 
 import asyncio
@@ -99,6 +99,8 @@ class Auditor:
             portion = await self._verifier.portion(Assignment(cursor=standing.cursor or None, rows=ROWS_PER_ROUND))
             standing = standing.after(portion)
             await self._keep(standing)
+            if portion.cursor is None:
+                await self._verifier.prune(portion.until)
             for finding in portion.findings[:_SHOWN]:
                 _log.warning(
                     "the books do not agree (%s): %s %s should be %s, is %s; see `gateway verify`",

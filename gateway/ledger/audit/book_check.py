@@ -10,6 +10,7 @@ from datetime import UTC
 
 from gateway.core.limits import KINDS, WINDOWS, window_at
 from gateway.ledger.audit.finding import Finding
+from gateway.ledger.audit.pruning import is_past
 from gateway.ledger.audit.reading import portions, read_table, read_together
 from gateway.ledger.audit.row_check import HOUR, Look
 from gateway.ledger.audit.sums import ZERO, Sums, add_up, amount, parse_sums, plus
@@ -89,7 +90,7 @@ async def check_counters(store: Store, layout: Layout, days: Sequence[int], scop
             recent += [stretch] if is_recent else []
             table = await read_table(store, stretch.key)
             _add_table(books, table, () if is_recent else stretch.labels)
-    every = sorted(labels - unclear)
+    every = sorted(label for label in labels - unclear if not is_past(label, days[-1]))
     look = Look()
     sizes = ((scope, len(every) * len(KINDS) + len(books[scope].names) * len(recent)) for scope in sorted(books))
     for portion in portions(sizes):

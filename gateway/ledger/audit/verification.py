@@ -13,6 +13,7 @@ from gateway.ledger.audit.book_check import DAY, check_counters, check_day
 from gateway.ledger.audit.finding import Finding, agreeing
 from gateway.ledger.audit.hold_check import check_holds
 from gateway.ledger.audit.opening import OpeningState, check_opening, read_state
+from gateway.ledger.audit.pruning import prune_counters
 from gateway.ledger.audit.repair import repair
 from gateway.ledger.audit.row_check import HOUR, Look, check_hour
 from gateway.store.contract import Store
@@ -91,6 +92,10 @@ class Verifier:
                 return portion
         portion.cursor = COUNTERS
         return portion
+
+    async def prune(self, now: int) -> int:
+        """Let go of counters of times long past; how many."""
+        return await prune_counters(self._store, self._layout, await self._scopes(), now)
 
     async def _check_hour(self, hour: int, state: OpeningState, portion: Portion, assignment: Assignment) -> None:
         async def look() -> Look:
