@@ -1,5 +1,7 @@
 """Models as callers name them: by id or short name. Pure."""
 
+from collections.abc import Iterable
+
 from gateway.core.catalog import Catalog
 from gateway.organization.parameters import invalid_value
 
@@ -10,3 +12,8 @@ def model_id(name: str, catalog: Catalog, parameter: str) -> str:
     if route is None or route.name not in catalog.models:
         raise invalid_value(parameter, name, tuple(catalog.models))
     return route.name
+
+
+def model_ids(names: Iterable[str], catalog: Catalog, parameter: str) -> tuple[str, ...]:
+    """The ids of several, each once. Raises InvalidRequest."""
+    return tuple(dict.fromkeys(model_id(name, catalog, parameter) for name in names))

@@ -172,16 +172,16 @@ class Body:
         value = self._unread.pop(name, None)
         return None if value is None else _checked_text(name, value)
 
-    def texts(self, name: str, most: int) -> tuple[str, ...] | None:
-        """An array of 1 to `most` strings, each once."""
+    def texts(self, name: str, most: int, least: int = 1) -> tuple[str, ...] | None:
+        """An array of `least` to `most` strings, each once."""
         values = self._unread.pop(name, None)
         if values is None:
             return None
         if not isinstance(values, list):
             raise _wrong_type(name, "an array of strings", _JSON_NAMES[type(values)])
-        if not 1 <= len(values) <= most:
+        if not least <= len(values) <= most:
             raise InvalidRequest(
-                f"Invalid '{name}': expected an array with 1 to {most} entries, but got {len(values)} instead.",
+                f"Invalid '{name}': expected an array with {least} to {most} entries, but got {len(values)} instead.",
                 param=name,
                 code="invalid_value",
             )

@@ -12,6 +12,7 @@ from gateway.organization import (
     keys,
     ledger,
     limits,
+    model_permissions,
     neurons,
     pace,
     projects,
@@ -48,6 +49,11 @@ _ENDPOINTS: Final[Mapping[str, Mapping[str, Responder]]] = {
         "DELETE": projects.delete_project_limit,
     },
     f"{_PROJECT}/limits": {"GET": limits.list_project_limits, "POST": limits.update_project_limits},
+    f"{_PROJECT}/model_permissions": {
+        "GET": model_permissions.retrieve_permissions,
+        "POST": model_permissions.update_permissions,
+        "DELETE": model_permissions.delete_permissions,
+    },
     f"{_PROJECT}/rate_limits": {"GET": rate_limits.list_rate_limits},
     f"{_PROJECT}/rate_limits/{{rate_limit_id}}": {"POST": rate_limits.update_rate_limit},
     f"{_PROJECT}/service_accounts": {"GET": keys.list_accounts, "POST": keys.create_account},
@@ -116,7 +122,9 @@ _OF_PROJECT: Final[Mapping[str, Responder]] = {
 }
 
 # What bounds a project, and is not its own administrators' to change.
-_BOUNDS: Final = (f"{_PROJECT}/archive", f"{_PROJECT}/spend_limit", f"{_PROJECT}/limits", f"{_PROJECT}/rate_limits")
+_BOUNDS: Final = tuple(
+    f"{_PROJECT}/{part}" for part in ("archive", "spend_limit", "limits", "rate_limits", "model_permissions")
+)
 
 
 def routes(service: AdminService) -> list[Route]:

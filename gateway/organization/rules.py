@@ -13,7 +13,7 @@ from msgspec import UNSET, UnsetType
 from gateway.core.catalog import Catalog
 from gateway.core.errors import InvalidRequest
 from gateway.core.records import OnDisconnect, OnRevoke, OnStoreDown, Rules
-from gateway.organization.model_names import model_id
+from gateway.organization.model_names import model_ids
 from gateway.organization.parameters import Body, invalid_value
 
 T = TypeVar("T")
@@ -142,10 +142,7 @@ def _read_tags(body: Body) -> dict[str, str] | UnsetType:
 
 
 def _models(names: Sequence[str] | None, catalog: Catalog) -> tuple[str, ...] | None:
-    """Ids of models, also where a short name was given."""
-    if names is None:
-        return None
-    return tuple(dict.fromkeys(model_id(name, catalog, "allowed_models") for name in names))
+    return None if names is None else model_ids(names, catalog, "allowed_models")
 
 
 def _routes(names: Sequence[str] | None, catalog: Catalog) -> tuple[str, ...] | None:

@@ -148,6 +148,7 @@ def test_project_administrator_cannot_raise_the_projects_budget_or_leave_the_pro
         ("DELETE", f"{path}/spend_limit", {}, 403),
         ("POST", f"{path}/limits", limits, 403),
         ("POST", f"{path}/archive", {}, 403),
+        ("DELETE", f"{path}/model_permissions", {}, 403),
         ("POST", f"{path}/rate_limits/rl-cf-meta-llama-3.1-8b-instruct-fp8", {"max_tokens_per_1_minute": 9}, 403),
         ("POST", path, limits, 403),
         ("POST", path, {"name": "x", "log_content": True}, 403),

@@ -169,3 +169,23 @@ def test_change_of_rules_is_in_the_audit(http: httpx2.Client, gateway: AdminGate
     _, entry = gateway.redis.xrange(gateway.layout.shared("audit"))[-1]
     told = json.loads(json.loads(entry[b"details"])["rules"])
     assert told == {"on_disconnect": "drain", "allowed_models": None}
+
+
+def test_model_permissions_are_the_projects_allowed_models_with_the_sdk(
+    client: openai.OpenAI, http: httpx2.Client, key: tuple[str, str, str]
+) -> None:
+    project_id = key[0].removeprefix("/projects/")
+    permissions = client.admin.organization.projects.model_permissions
+    found = permissions.retrieve(project_id)
+    assert (found.object, found.mode, found.api_model_ids) == ("project.model_permissions", "deny_list", [])
+    changed = permissions.update(project_id, mode="allow_list", model_ids=["llama-3.1-8b-instruct-fp8"])
+    assert (changed.mode, changed.api_model_ids) == ("allow_list", [MODEL])
+    assert http.get(key[0]).json()["allowed_models"] == [MODEL]
+    gone = permissions.delete(project_id)
+    assert (gone.object, gone.deleted) == ("project.model_permissions.deleted", True)
+    assert http.get(key[0]).json()["allowed_models"] is None
+    assert permissions.update(project_id, mode="deny_list", model_ids=[]).mode == "deny_list"
+    for mode, models in (("allow_list", []), ("allow_list", ["gpt-17"]), ("deny_list", [MODEL])):
+        with pytest.raises(openai.BadRequestError) as refused:
+            permissions.update(project_id, mode=mode, model_ids=models)  # type: ignore[arg-type]  # one of the two words
+        assert refused.value.param == "model_ids"
