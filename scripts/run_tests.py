@@ -35,7 +35,7 @@ PROGRAMS = {
     "caddy": "the Caddyfile (apt install caddy)",
     "openssl": "certificates for TLS on the listener (apt install openssl)",
     "systemd-analyze": "the check of the systemd unit (apt install systemd)",
-    "faketime": "the store's clock in the fault matrix (apt install faketime)",
+    "faketime": "the store's clock in the fault matrix and across the end of a month (apt install faketime)",
     "make": "the tests of the Makefile (apt install make)",
 }
 

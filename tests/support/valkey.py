@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -105,10 +105,11 @@ def _die_with_parent() -> None:
 
 
 @contextmanager
-def throw_away_store(binary: str | None = None) -> Iterator[ThrowAwayStore]:
+def throw_away_store(binary: str | None = None, environ: Mapping[str, str] | None = None) -> Iterator[ThrowAwayStore]:
     """A running server, killed and removed at the end. The path stays short: sockets allow about 100 bytes."""
     folder = Path(tempfile.mkdtemp(prefix="gwv", dir="/tmp"))
     server = ThrowAwayStore(folder, binary)
+    server.environ.update(environ or {})
     server.start()
     try:
         yield server
