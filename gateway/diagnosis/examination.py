@@ -14,10 +14,12 @@ from gateway.diagnosis.machine import examine_machine, running_gateway
 from gateway.diagnosis.store_health import examine_store
 from gateway.store.embedded import EmbeddedStore, EmbeddedStoreError, find_binary
 from gateway.supervise.account import start_check
+from gateway.supervise.certificate import expires
 from gateway.supervise.errors import CannotStart
 from gateway.supervise.listener import check_certificate
 
 _CHECK_SECONDS: Final = 10.0
+_FEW_DAYS: Final = 14
 _LOCAL_HOSTS: Final = ("127.0.0.1", "::1", "localhost")
 
 
@@ -50,7 +52,13 @@ def _certificate(server: ServerSettings) -> Finding:
         check_certificate(server)
     except CannotStart as error:
         return Finding("listener", "problem", str(error), "Give a certificate in PEM and the key it was made with.")
-    return Finding("listener", "ok", "speaks TLS with a certificate and a key that belong together")
+    days = (expires(server.tls_certificate) - time.time()) / 86_400
+    message = f"speaks TLS; the certificate is valid for {days:.0f} more days"
+    if days < _FEW_DAYS:
+        message = message if days > 0 else "the certificate has ended: clients refuse it"
+        fix = "Renew it and write it over the file; it is taken over while the gateway runs."
+        return Finding("listener", "warning" if days > 0 else "problem", message, fix)
+    return Finding("listener", "ok", message)
 
 
 def _store(settings: Settings) -> Iterator[Finding]:

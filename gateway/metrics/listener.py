@@ -58,6 +58,11 @@ class MetricsListener:
             registry=self.registry,
         )
         self._is_current.set(1)
+        self._certificate = Gauge(
+            "gateway_certificate_expires_timestamp_seconds",
+            "When the listener's certificate ends (unix time; 0: plain HTTP).",
+            registry=self.registry,
+        )
         self._server: WSGIServer | None = None
         self._thread: threading.Thread | None = None
 
@@ -80,6 +85,10 @@ class MetricsListener:
         """The configuration was read again, and taken over or refused."""
         self._reloads.labels("applied" if is_accepted else "refused").inc()
         self._is_current.set(1 if is_accepted else 0)
+
+    def set_certificate_end(self, moment: int) -> None:
+        """When the certificate in use ends (unix seconds)."""
+        self._certificate.set(moment)
 
     def store_restarted(self) -> None:
         self._store_restarts.inc()

@@ -9,10 +9,15 @@ import ssl
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 
 PINNED_NAME = "certificate.pem"
 """In the data directory: the certificate in use, by which commands on this machine know the gateway."""
 
+# The two times of a certificate: "not before", and in the groups "not after", as UTCTime or GeneralizedTime.
+_VALIDITY = re.compile(
+    rb"\x30.(?:\x17\x0d[0-9]{12}Z|\x18\x0f[0-9]{14}Z)(?:\x17\x0d([0-9]{12})Z|\x18\x0f([0-9]{14})Z)", re.DOTALL
+)
 _BLOCK = re.compile(r"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", re.DOTALL)
 
 
@@ -49,6 +54,18 @@ def pinned_context(certificate: str) -> ssl.SSLContext:
     context.load_verify_locations(cadata=found[0] if found else certificate)
     context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
     return context
+
+
+def expires(certificate: str) -> int:
+    """When the certificate ends (unix seconds). Raises CertificateError where it does not say."""
+    found = _BLOCK.search(certificate)
+    validity = _VALIDITY.search(ssl.PEM_cert_to_DER_cert(found[0])) if found else None
+    if validity is None:
+        raise CertificateError("server.tls_certificate does not say when it ends")
+    written = (validity[1] or validity[2]).decode("ascii")
+    # RFC 5280: two digits of a year are 1950 to 2049.
+    year = written if validity[2] else ("20" if written < "50" else "19") + written
+    return int(datetime.strptime(year + "+0000", "%Y%m%d%H%M%S%z").timestamp())
 
 
 @contextmanager

@@ -8,7 +8,7 @@ import time
 from dataclasses import dataclass
 
 from gateway.config.settings import ServerSettings
-from gateway.supervise.certificate import CertificateError, create_context
+from gateway.supervise.certificate import CertificateError, create_context, expires
 from gateway.supervise.errors import CannotStart
 
 _BACKLOG = 2048  # connections that may wait while the only worker is being replaced
@@ -58,6 +58,7 @@ def check_certificate(server: ServerSettings) -> None:
     if server.tls_certificate:
         try:
             create_context(server.tls_certificate, server.tls_key)
+            expires(server.tls_certificate)
         except CertificateError as error:
             raise CannotStart(str(error)) from error
 

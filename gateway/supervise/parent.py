@@ -21,7 +21,7 @@ from typing import Self
 from gateway.config.settings import MetricsSettings, Settings
 from gateway.metrics import MetricsListener
 from gateway.store.embedded import EmbeddedStore, EmbeddedStoreError
-from gateway.supervise.certificate import PINNED_NAME
+from gateway.supervise.certificate import PINNED_NAME, expires
 from gateway.supervise.crew import Crew
 from gateway.supervise.data_directory import DataDirectory, write_secret
 from gateway.supervise.errors import CannotStart
@@ -182,6 +182,7 @@ class Parent:
         file = self.data.path / PINNED_NAME
         if settings.server.tls_certificate:
             write_secret(file, settings.server.tls_certificate)
+            self._metrics.set_certificate_end(expires(settings.server.tls_certificate))
         else:
             file.unlink(missing_ok=True)
 

@@ -21,7 +21,7 @@ import uvicorn
 from gateway.config.settings import ServerSettings, Settings
 from gateway.log.setting_up import set_up
 from gateway.metrics import join_slot
-from gateway.supervise.certificate import create_context, renew
+from gateway.supervise.certificate import create_context, expires, renew
 from gateway.supervise.order import (
     ACCEPTED,
     BEAT,
@@ -176,6 +176,7 @@ class WorkerServer(uvicorn.Server):
                 raise ValueError("only a restart can switch TLS on or off (server.tls_certificate)")
             if server.tls_certificate:
                 create_context(server.tls_certificate, server.tls_key)
+                expires(server.tls_certificate)
             self._app.prepare(offer.settings)
         except (ValueError, OSError) as error:
             _log.error("the new configuration does not work here: %s", error)

@@ -4,6 +4,7 @@ import os
 import re
 import socket
 import ssl
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,16 +21,21 @@ LONG = "Count to 60 [[sim: pace=0.05]]"
 
 
 @pytest.fixture
-def gateway(tmp_path: Path) -> Iterator[ServedGateway]:
+def metrics_port() -> int:
+    return free_port()
+
+
+@pytest.fixture
+def gateway(tmp_path: Path, metrics_port: int) -> Iterator[ServedGateway]:
     make_certificate(tmp_path)
-    _configure(tmp_path)
+    _configure(tmp_path, f"127.0.0.1:{metrics_port}")
     with ServedGateway(tmp_path, "--demo") as served:
         yield served
 
 
-def _configure(folder: Path) -> None:
+def _configure(folder: Path, metrics: str = "") -> None:
     server = f"port: {free_port()}, tls_certificate_file: tls.crt, tls_key_file: tls.key"
-    (folder / "config.yaml").write_text(f"server: {{{server}}}\nmetrics: {{listen: ''}}\n")
+    (folder / "config.yaml").write_text(f"server: {{{server}}}\nmetrics: {{listen: '{metrics}'}}\n")
 
 
 def _served(gateway: ServedGateway) -> str:
@@ -69,6 +75,17 @@ def test_certificate_that_does_not_fit_its_key_changes_nothing_and_is_told(gatew
     assert _served(gateway).strip() == old.strip()
     _, errors = gateway.end()
     assert "server.tls_certificate and server.tls_key cannot be used" in errors
+
+
+def test_end_of_the_certificate_is_a_metric_and_follows_a_renewal(gateway: ServedGateway, metrics_port: int) -> None:
+    def end_in(days: int) -> bool:
+        text = httpx2.get(f"http://127.0.0.1:{metrics_port}/metrics", trust_env=False).text
+        (line,) = re.findall(r"(?m)^gateway_certificate_expires_timestamp_seconds (\S+)$", text)
+        return abs(float(line) - time.time() - days * 86_400) < 3_600
+
+    assert end_in(60)
+    make_certificate(gateway.folder, days=90)
+    wait_until(lambda: end_in(90), "the renewed one is in the metric")
 
 
 def test_commands_on_this_machine_know_the_certificate(gateway: ServedGateway) -> None:

@@ -3,12 +3,13 @@
 import socket
 import ssl
 import threading
+import time
 from pathlib import Path
 
 import pytest
 from support.certificates import make_certificate
 
-from gateway.supervise.certificate import CertificateError, create_context, pinned_context, renew
+from gateway.supervise.certificate import CertificateError, create_context, expires, pinned_context, renew
 
 
 def _served(context: ssl.SSLContext, certificate: str) -> bytes:
@@ -62,3 +63,17 @@ def test_pair_that_does_not_work_is_refused_without_repeating_it(tmp_path: Path,
         create_context(*pairs[broken])
     assert "server.tls_certificate" in str(refused.value)
     assert key.splitlines()[1][:16] not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "days",
+    [2, 365, 20_000],  # the last past 2049, and written in another way
+)
+def test_end_of_a_certificate_is_read(tmp_path: Path, days: int) -> None:
+    certificate, _ = make_certificate(tmp_path, days=days)
+    assert abs(expires(certificate) - time.time() - days * 86_400) < 3_600
+
+
+def test_end_of_what_is_no_certificate_is_refused() -> None:
+    with pytest.raises(CertificateError):
+        expires("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----")
