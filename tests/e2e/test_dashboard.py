@@ -440,6 +440,22 @@ def test_virtual_key_sees_its_own_part_and_nothing_else(browser: Any, product: G
         assert window.complaints == []
 
 
+def test_administrator_of_one_project_sees_that_project(browser: Any, product: GatewayProcess, script: Script) -> None:
+    scope = f"project:{script.projects['support']}"
+    admin = product.admin("POST", "/admin_api_keys", json={"name": "lead", "scope": scope})
+    with visit(browser) as window:
+        sign_in(window, product, admin["value"], "/dashboard?range=yesterday")
+        assert nano(window, "Spend") == script.nano(today() - DAY, today(), project_id=script.projects["support"])
+        assert window.page.locator("#who").inner_text() == "Administrator of support"
+        show(window, product, f"?range=yesterday&project={script.projects['search']}")
+        assert nano(window, "Spend") == script.nano(today() - DAY, today(), project_id=script.projects["support"])
+        for query in VIEWS.values():
+            show(window, product, query)
+            text = window.page.locator("body").inner_text()
+            assert not [name for name in ("indexer", "research", "notebooks") if name in text]
+        assert window.complaints == []
+
+
 def test_session_that_ended_asks_for_the_key_again(browser: Any, product: GatewayProcess, script: Script) -> None:
     with visit(browser) as window:
         sign_in(window, product, ADMIN_KEY, "/dashboard?view=limits")
