@@ -23,10 +23,11 @@ Fault = Callable[[Rig, int], None]
 
 
 def kill_workers(rig: Rig, times: int) -> None:
-    """SIGKILL for one worker of any gateway."""
+    """SIGKILL for one worker of any gateway, while some serve: between two kills something is answered."""
     killed = 0
     while killed < times:
-        pause(random.uniform(0.02, 0.4))
+        rig.load.more_answers(1)
+        pause(random.uniform(0, 0.2))
         workers = rig.workers(random.choice(rig.gateways))
         killed += bool(workers) and kill(random.choice(workers))
     rig.load.more_answers(10)
