@@ -118,6 +118,20 @@ async def test_drain_that_fails_is_not_tried_again_and_costs_nothing(store_url: 
 
 
 @on_loop
+async def test_client_gone_while_queued_uses_nothing_and_is_not_drained(store_url: str) -> None:
+    one_a_minute = {"requests_per_minute": 1, "queue_seconds": 60}
+    async with running_worker(store_url, account=one_a_minute) as worker:
+        await worker.set_rules(DRAIN)
+        assert (await worker.ask("Hello")).status_code == 200
+        async with worker.connection(asking("Hello", stream=False)) as client:
+            await until(lambda: worker.app._governor.queued)
+            client.leave()
+        await until(lambda: not worker.app._governor.queued)
+        await worker.rows(1)
+        assert len(worker.upstream.record.calls) == 1
+
+
+@on_loop
 async def test_default_is_to_cancel_at_once(store_url: str) -> None:
     async with running_worker(store_url, upstream=AT_ONCE) as worker:
         async with worker.connection(asking(COUNT.format("gate=door"), stream=False)) as client:

@@ -165,7 +165,7 @@ def restart_gateways(rig: Rig, times: int) -> None:
 
 FAULTS: Final[Mapping[str, tuple[Fault, int, int]]] = MappingProxyType(
     {
-        "a worker killed": (kill_workers, 200, 6),
+        "a worker killed": (kill_workers, 100, 6),
         "everything killed": (kill_everything, 8, 1),
         "the store killed, back from its log": (kill_store, 20, 2),
         "the store back from an older log": (restore_store, 6, 1),
