@@ -30,10 +30,8 @@ from gateway.dashboard.sign_in_rate import SignInRate
 from gateway.departures import Departures
 from gateway.dispatch import Collaborators, Dispatch
 from gateway.explain import Explain
-from gateway.fleet.exchange import Exchange
-from gateway.fleet.governor import Governor
 from gateway.fleet.knowledge import Knowledge
-from gateway.fleet.length_exchange import LengthExchange
+from gateway.fleet.membership import Membership
 from gateway.guesses import Guesses
 from gateway.keys import Keyring, ensure_organization
 from gateway.ledger.audit.auditor import Auditor
@@ -143,7 +141,8 @@ class Gateway:
         self._tokenizer = tokenizer = load_tokenizer(settings.tokenizer_path)
         keyring = Keyring(self._store, layout, time.time)
         attempting = self._attempting(settings, self._client)
-        knowledge = self._join_fleet()
+        fleet = self._fleet = Membership(self._store, layout, self._name, settings.account, settings.catalog)
+        knowledge, self._governor = fleet.knowledge, fleet.governor
         planning = Planning(tokenizer, knowledge, self._governor.full, time.time, random.random)
         self._witness = witness = create_witness(settings, self._metrics)
         self._withdrawals = Withdrawals(self._store, layout)
@@ -161,14 +160,6 @@ class Gateway:
         self._site.router.routes.append(Route("/v1/explain", explain))
         self._site.notice = worker.notice
         self._reporter = self._create_reporter(admin, knowledge, witness)
-
-    def _join_fleet(self) -> Knowledge:
-        """What this worker learns and may send, beside what all others do."""
-        store, layout, settings = self._store, self._layout, self._settings
-        self._knowledge = Knowledge(time.time)
-        self._exchange = Exchange(store, layout, self._knowledge.board, self._knowledge.learn)
-        self._governor = Governor(store, layout, self._name, settings.account, settings.catalog)
-        return self._knowledge
 
     def _create_reporter(self, admin: AdminService, knowledge: Knowledge, witness: Witness) -> Reporter:
         sources = Sources(
@@ -280,10 +271,7 @@ class Gateway:
 
     async def _exchange_forever(self, opening: asyncio.Task[None]) -> None:
         await asyncio.wait([opening])
-        async with asyncio.TaskGroup() as group:
-            group.create_task(self._exchange.run())
-            group.create_task(self._governor.run())
-            group.create_task(LengthExchange(self._store, self._layout, self._knowledge.lengths).run())
+        await self._fleet.run()
 
     async def _watch_budgets(self, opening: asyncio.Task[None]) -> None:
         await asyncio.wait([opening])

@@ -86,7 +86,7 @@ async def test_explain_of_any_request_is_what_serving_it_does(store_url: str) ->
             body = random_request(dice)
             if number % 6 == 0:
                 await worker.set_rules(random_rules(dice))
-                worker.app._knowledge.learn(random_health(dice, 1e9 + number))
+                worker.app._fleet.knowledge.learn(random_health(dice, 1e9 + number))
             explained = await explain(worker, body)
             served = await worker.request("POST", "/v1/chat/completions", json=body)
             kinds.add(explained.status_code)

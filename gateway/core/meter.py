@@ -23,6 +23,7 @@ class Meter:
         self.stock = 0
         self.reserve = max(1, limit // RESERVE_SHARE)
         self.is_short = False  # more was wanted than could be given
+        self.is_contended = False  # other workers lack permits
         self._allowance = 0
         self._uses: deque[float] = deque()
 
@@ -53,13 +54,16 @@ class Meter:
             self.stock += 1
 
     def wanted(self, now: float, waiting: int) -> int:
-        """How many permits to have in hand: for those who wait, for as many as came lately, and a reserve."""
+        """How many permits to have in hand: for those who wait, for as many as came lately, and a reserve.
+
+        While other workers lack some, there is no reserve.
+        """
         recent = 0
         for moment in reversed(self._uses):
             if moment <= now - _RECENT_SECONDS:
                 break
             recent += 1
-        return min(self.limit, waiting + recent + self.reserve)
+        return min(self.limit, waiting + recent + (0 if self.is_contended else self.reserve))
 
     def shed(self, wanted: int) -> int:
         """Let go of what is in hand beyond what is wanted; how many that are."""
@@ -67,8 +71,12 @@ class Meter:
         self.stock -= shed
         return shed
 
-    def grant(self, gain: int, wanted: int, now: float) -> None:
-        """So many more (or less) than when they were asked for; meanwhile some may have been used."""
+    def grant(self, gain: int, wanted: int, now: float, lacked: int = 0) -> None:
+        """So many more (or less) than when they were asked for; meanwhile some may have been used.
+
+        Other workers lack `lacked`.
+        """
+        self.is_contended = lacked > 0
         self.stock = max(0, self.stock + gain)
         self._allowance = self.stock + self.used(now)
         self.is_short = self.stock < wanted

@@ -145,9 +145,11 @@ class Governor:
             return
         wanted = [self._wanted(name, meter) for name, meter in meters]
         steps = [self._step(name, meter, want) for (name, meter), want in zip(meters, wanted, strict=True)]
-        gains = await self._store.pipeline(steps)
-        for (_, meter), want, gain in zip(meters, wanted, gains, strict=True):
-            meter.grant(gain, want, self._clock())
+        replies = await self._store.pipeline(steps)
+        for (_, meter), want, (gain, lacked) in zip(meters, wanted, replies, strict=True):
+            meter.grant(gain, want, self._clock(), lacked)
+            if meter.is_contended and meter.stock and not len(self._queue):  # others need what lies here
+                self._urgent.set()
 
     def _wanted(self, name: str, meter: Meter) -> int:
         awaited = sum(each.size for each in self._queue if name in (API, each.item.model_id))

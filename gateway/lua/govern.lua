@@ -8,7 +8,7 @@
 -- KEYS[1]  hash: worker → "<used + in hand> <ms> <lacking> <credit>" when it was here last; "level" → "<permits> <ms>",
 --          at most a burst
 -- ARGV     worker, limit, window (ms), burst, used within the window, in hand, wanted in hand, given back
--- Returns  how many more (or less) are in hand now
+-- Returns  how many more (or less) are in hand now, how many other workers lack
 local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
 local limit, window, burst = tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
@@ -47,4 +47,4 @@ redis.call('HSET', KEYS[1],
   ARGV[1], string.format('%d %.0f %d %.6f', used + stock + gain, now, lacking - math.max(gain, 0), credit),
   'level', string.format('%.6f %.0f', level, now))
 redis.call('PEXPIRE', KEYS[1], 2 * window)
-return gain
+return {gain, lacked}

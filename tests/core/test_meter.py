@@ -40,6 +40,8 @@ def test_wanted_is_for_the_waiting_for_as_many_as_came_lately_and_a_reserve() ->
     meter.take(5, 0.9)
     assert [meter.wanted(now, 7) for now in (0.95, 1.5, 2.0)] == [7 + 9 + 3, 7 + 5 + 3, 7 + 3]
     assert meter.wanted(2.0, 1_000) == 300
+    meter.grant(0, 0, 2.0, lacked=2)
+    assert meter.wanted(2.0, 7) == 7
     assert Meter(20, 60.0).reserve == 1
 
 

@@ -26,7 +26,7 @@ async def test_replicas_share_retirement_and_its_announcement(store_url: str) ->
         one.upstream.set_scenario(json.dumps({"retired": [FP8]}))
         for _ in range(2):
             assert (await one.ask("hello", "auto")).headers["x-gateway-model"] == FAST
-        await until(lambda: FP8 in other.app._knowledge.learned().retired)
+        await until(lambda: FP8 in other.app._fleet.knowledge.learned().retired)
         answer = await other.ask("hello", "auto")
         assert (answer.headers["x-gateway-model"], answer.headers["x-gateway-attempts"]) == (FAST, "1")
         assert [call.model for call in other.upstream.record.calls] == [FAST]
@@ -39,7 +39,7 @@ async def test_replicas_share_a_used_up_quota(store_url: str) -> None:
     async with running_worker(store_url, **sections) as one, running_worker(store_url, **sections) as other:
         one.upstream.set_scenario(json.dumps({"rules": [{"match": {}, "set": {"error": 4006}}]}))
         assert (await one.ask("hello", "auto")).status_code == 429
-        await until(lambda: other.app._knowledge.learned().stop)
+        await until(lambda: other.app._fleet.knowledge.learned().stop)
         refused = await other.ask("hello", "auto")
         assert (refused.status_code, refused.json()["error"]["code"]) == (429, "insufficient_quota")
         assert other.upstream.record.total == 0
@@ -56,6 +56,6 @@ async def test_replica_that_starts_anew_knows_what_was_learned(store_url: str) -
             while not await one.store.command(*learned):  # noqa: ASYNC110  # the store tells nobody
                 await asyncio.sleep(0.01)
     async with running_worker(store_url, **sections) as later:
-        await until(lambda: later.app._knowledge.learned().windows)
+        await until(lambda: later.app._fleet.knowledge.learned().windows)
         found = (await later.request("GET", f"/v1/models/{FP8}")).json()
         assert (found["context_window"], found["context_window_source"]) == (24_000, "learned")
