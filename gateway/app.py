@@ -198,7 +198,7 @@ class Gateway:
             admin,
             waiting=lambda: self._ledger.pending,
             neuron_price=self._worker.settings.neurons,
-            learned=self._knowledge.learned,
+            learned=self._fleet.knowledge.learned,
             rollup_tags=self._worker.settings.ledger.rollup_tags,
             rejections=Rejections(self._metrics.admin_rejected),
             guesses=guesses,

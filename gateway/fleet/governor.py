@@ -146,9 +146,9 @@ class Governor:
         wanted = [self._wanted(name, meter) for name, meter in meters]
         steps = [self._step(name, meter, want) for (name, meter), want in zip(meters, wanted, strict=True)]
         replies = await self._store.pipeline(steps)
-        for (_, meter), want, (gain, lacked) in zip(meters, wanted, replies, strict=True):
+        for (name, meter), want, (gain, lacked) in zip(meters, wanted, replies, strict=True):
             meter.grant(gain, want, self._clock(), lacked)
-            if meter.is_contended and meter.stock and not len(self._queue):  # others need what lies here
+            if meter.is_contended and meter.stock > self._wanted(name, meter):  # others need what lies here
                 self._urgent.set()
 
     def _wanted(self, name: str, meter: Meter) -> int:
