@@ -146,11 +146,9 @@ class Gateway:
         planning = Planning(tokenizer, knowledge, self._governor.full, time.time, random.random)
         self._witness = witness = create_witness(settings, self._metrics)
         self._withdrawals = Withdrawals(self._store, layout)
-        leaving = Departures(tokenizer.count), self._withdrawals
-        collaborators = Collaborators(
-            keyring, self._ledger, attempting, planning, self._governor, knowledge, witness, *leaving
-        )
-        self._dispatch = Dispatch(settings, worker.upstream_name, collaborators)
+        leaving = witness, Departures(tokenizer.count), self._withdrawals
+        parts = Collaborators(keyring, self._ledger, attempting, planning, self._governor, knowledge, *leaving)
+        self._dispatch = Dispatch(settings, worker.upstream_name, parts)
         sessions = Sessions(self._store, layout, worker.admin_key)
         admin = self._admin(sessions, keyring.guesses)
         doorkeeper = Doorkeeper(sessions, SignInRate(self._store, layout), admin.auth.key_hash, SignIns(admin))
