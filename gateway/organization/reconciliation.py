@@ -45,7 +45,9 @@ async def keep_reconciliation(question: Question) -> ReconciliationObject:
     if start is None:
         raise missing_parameter("start_time")
     nano = int((theirs * NANO).to_integral_value(rounding="ROUND_HALF_UP"))
-    return _object(await reconcile(registry.store, registry.layout, start - start % _DAY, nano))
+    day = start - start % _DAY
+    await registry.tell(question.actor, "ledger.reconciled", "ledger", {"day": day, "theirs_nano_neurons": nano})
+    return _object(await reconcile(registry.store, registry.layout, day, nano))
 
 
 def _object(found: Reconciliation) -> ReconciliationObject:

@@ -7,7 +7,7 @@ no wire format.
 
 import secrets
 import string
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Final, TypeVar
 
 import msgspec
@@ -173,6 +173,12 @@ class Registry:
             ("organization.limits.updated", {"limits": changes_text(changes)}),
             actor,
         )
+
+    async def tell(self, actor: Actor, event: str, target: str, details: Mapping[str, object]) -> None:
+        """Put an act that changes no record into the audit."""
+        change = Change()
+        change.audit(self.audit_stream, actor, event, target, details)
+        await change.apply(self.store)
 
     async def used_this_month(self, scope: str) -> int:
         """Nano-dollars settled this calendar month in a scope: `o` or `p:<project id>`. What is held is not in it."""

@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 
-from gateway.organization.change import Change
 from gateway.organization.exchange import read_actor
 from gateway.organization.service import AdminService
 from gateway.relay import Scope
@@ -20,10 +19,7 @@ class SignIns:
         if admission is None:
             raise AssertionError("only an admin key opens an administrator's session")
         actor = replace(read_actor(scope, admission.name, request_id), key_id=admission.key_id, is_session=True)
-        registry = self._service.registry
-        change = Change()
-        change.audit(registry.audit_stream, actor, "login.succeeded", admission.key_id, {})
-        await change.apply(registry.store)
+        await self._service.registry.tell(actor, "login.succeeded", admission.key_id, {})
 
     def failed(self, scope: Scope) -> None:
         """Neither an admin key nor a virtual one."""

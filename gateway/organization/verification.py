@@ -1,14 +1,11 @@
 """Endpoints of the books' check: a portion per request, looked at (GET) or put right (POST). Our own extension."""
 
-from collections.abc import Mapping
-
 import msgspec
 
 from gateway.core.errors import Conflict, InvalidRequest
 from gateway.ledger.audit.auditor import read_standing
 from gateway.ledger.audit.finding import Finding
 from gateway.ledger.audit.verification import Assignment, Portion, UnknownCursor, Verifier
-from gateway.organization.change import Change
 from gateway.organization.exchange import Question
 
 _LATEST_SECOND = 4_102_444_800  # 2100-01-01
@@ -65,20 +62,18 @@ async def repair_books(question: Question) -> Verification:
         raise Conflict("The books are being repaired by somebody else; try again in a minute.")
     try:
         if is_repair and page is None:  # said before anything is done, so that no repair escapes the audit
-            await _tell(question, "ledger.repair.started", {"start_time": since})
+            await question.service.registry.tell(
+                question.actor, "ledger.repair.started", "ledger", {"start_time": since}
+            )
         answer = await _verify(question, Assignment(since, page, is_repair=is_repair))
     finally:
         await store.command("DEL", lease)
     if answer.repaired:
         named = [msgspec.structs.asdict(each) for each in answer.repaired[:_NAMED_REPAIRS]]
-        await _tell(question, "ledger.repaired", {"count": len(answer.repaired), "repaired": named})
+        await question.service.registry.tell(
+            question.actor, "ledger.repaired", "ledger", {"count": len(answer.repaired), "repaired": named}
+        )
     return answer
-
-
-async def _tell(question: Question, event: str, details: Mapping[str, object]) -> None:
-    registry, change = question.service.registry, Change()
-    change.audit(registry.audit_stream, question.actor, event, "ledger", details)
-    await change.apply(registry.store)
 
 
 async def _verify(question: Question, assignment: Assignment) -> Verification:

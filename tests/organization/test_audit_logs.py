@@ -73,6 +73,7 @@ def acts(ask: Ask) -> dict[tuple[str, str], tuple[str, dict[str, Any] | None]]:
         ("POST", "/projects/{project_id}/spend_alerts/{alert_id}"): {**ALERT, "threshold_amount": 900},
         ("DELETE", "/projects/{project_id}/spend_alerts/{alert_id}"): None,
         ("POST", "/alerts/test"): {},
+        ("POST", "/reconciliation"): {"start_time": 1_767_225_600, "theirs": 5},
         ("POST", "/limits"): LIMITS,
         ("POST", "/spend_limit"): BUDGET,
         ("DELETE", "/spend_limit"): None,
@@ -95,8 +96,7 @@ def acts(ask: Ask) -> dict[tuple[str, str], tuple[str, dict[str, Any] | None]]:
 def test_audit_every_changing_endpoint_leaves_its_entries(ask: Ask, http: httpx2.Client, gateway: AdminGateway) -> None:
     told = acts(ask)
     changing = {(method, path) for path, methods in _ENDPOINTS.items() for method in methods if method != "GET"}
-    # A repair is told where there was something to repair; a reconciliation is a measurement and changes no record.
-    assert changing - {("POST", "/verify"), ("POST", "/reconciliation")} == told.keys()
+    assert changing - {("POST", "/verify")} == told.keys()  # a repair is told where there was something to repair
     stream = gateway.layout.shared("audit")
     silent = []
     for (method, _), (path, body) in told.items():
@@ -107,7 +107,7 @@ def test_audit_every_changing_endpoint_leaves_its_entries(ask: Ask, http: httpx2
     assert silent == []
     entries = logs(http, limit=100)
     assert {entry["outcome"] for entry in entries} == {"succeeded"}
-    assert {entry["type"] for entry in entries if not entry["changes"]} == {"alert.tested"}
+    assert {entry["type"] for entry in entries if not entry["changes"]} == {"alert.tested", "ledger.reconciled"}
 
 
 def test_audit_entry_says_who_from_where_and_what_it_was_before(ask: Ask, http: httpx2.Client) -> None:

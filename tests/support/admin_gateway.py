@@ -4,7 +4,9 @@ Rows and roll-ups can be put into the store as store/layout.py draws them, so th
 """
 
 import asyncio
+import dataclasses
 import threading
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
@@ -25,8 +27,10 @@ from gateway.dashboard.routes import Doorkeeper
 from gateway.dashboard.routes import routes as dashboard_routes
 from gateway.dashboard.sessions import Sessions
 from gateway.dashboard.sign_in_rate import SignInRate
+from gateway.guesses import Guesses
 from gateway.ledger.pace import pace_commands
 from gateway.ledger.rollups import row_sums
+from gateway.organization.rejections import Rejections
 from gateway.organization.routes import routes
 from gateway.organization.service import admin_service
 from gateway.organization.sign_ins import SignIns
@@ -50,6 +54,11 @@ class AdminGateway:
     store_url: str
     url: str = ""
     started: threading.Event = field(default_factory=threading.Event)
+    minutes: int = 0  # added to the clock by which failed authentications are counted: tests are minutes apart
+
+    def clock(self) -> float:
+        """Seconds."""
+        return time.monotonic() + 60 * self.minutes
 
     def add_row(self, **given: Any) -> Receipt:  # any field of a receipt
         """Put a settled request into the store: row, indexes, roll-ups, and the month's counters are left alone."""
@@ -131,6 +140,8 @@ def admin_gateway(store_url: str) -> Iterator[AdminGateway]:
         store = RedisStore(store_url, layout)
         sessions = Sessions(store, layout, ADMIN_KEY)
         admin = admin_service(store, layout, ADMIN_KEY, lambda: CATALOG, sessions.find_viewer)
+        rejections = Rejections(clock=gateway.clock)
+        admin = dataclasses.replace(admin, guesses=Guesses(gateway.clock), rejections=rejections)
         doorkeeper = Doorkeeper(sessions, SignInRate(store, layout), admin.auth.key_hash, SignIns(admin))
         app.router.routes += [Mount("/v1/organization", routes=routes(admin)), *dashboard_routes(doorkeeper)]
         yield
