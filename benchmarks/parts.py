@@ -3,6 +3,7 @@
 Best of several rounds, so that a busy machine shows less. The parts do not add up to a request: here caches are warm.
 """
 
+import os
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -16,13 +17,18 @@ from gateway.config.load import load
 from gateway.core.answer import Completion, Delta, Usage
 from gateway.core.contracts import Answer
 from gateway.core.eligibility import Facts
+from gateway.core.receipt import Attempt, Receipt
 from gateway.core.routing import plan
 from gateway.core.sse import SseParser
 from gateway.core.stream import ChoiceReader
 from gateway.core.templates import count_prompts, texts_to_count
 from gateway.ledger.spool import create_spool
+from gateway.log.access import AccessLine, AccessLog
+from gateway.log.writer import LineWriter
+from gateway.metrics import Metrics
 from gateway.surfaces.chat import CHAT
 from gateway.tokenizer import VocabularyTokenizer, estimate_tokens, load_tokenizer
+from gateway.tracing.context import read_trace
 from gateway.upstreams import UPSTREAMS
 
 _ROUNDS = 5
@@ -93,6 +99,7 @@ def _parts() -> Iterator[tuple[str, Callable[[], object]]]:
     yield from _stream_parts()
     yield from _tokenizer_parts()
     yield from _codec_parts()
+    yield from _observing_parts()
     with tempfile.TemporaryDirectory(prefix="parts-") as folder:
         spool = create_spool(Path(folder))
 
@@ -164,6 +171,32 @@ def _codec_parts() -> Iterator[tuple[str, Callable[[], object]]]:
         yield "orjson: one native event into a dict", lambda: orjson.loads(_NATIVE)
         yield "orjson: one OpenAI-shaped event into a dict", lambda: orjson.loads(_CHUNK)
         yield "orjson: encode a whole answer", lambda: orjson.dumps(reply)
+
+
+def _observing_parts() -> Iterator[tuple[str, Callable[[], object]]]:
+    attempt = Attempt("@cf/meta/llama", "stop", 200, 61, latency_ms=290)
+    facts = {"organization_id": "default", "project_id": "proj_1", "api_key_id": "key_1", "surface": "chat"}
+    asked = {"requested_model": "auto", "route": "auto", "reason": "cheapest", "model": "@cf/meta/llama"}
+    used = {"prompt_tokens": 200, "completion_tokens": 61, "cached_tokens": 0, "cost_nano": 4_790, "neurons_nano": 435}
+    known = {"usage_source": "reported", "price_source": "page", "end_reason": "stop", "upstream": "simulator"}
+    took = {"status": 200, "stream": False, "latency_ms": 300, "ttft_ms": None, "created_ms": 1, "attempts": [attempt]}
+    receipt = msgspec.convert({"id": "req_1", **facts, **asked, **used, **known, **took}, Receipt, from_attributes=True)
+    metrics = Metrics()
+    yield "metrics: a request of one attempt", lambda: metrics.observe(receipt, 0.0003)
+    with open(os.devnull, "wb") as nowhere:
+        for log_format in ("json", "console"):
+            log = AccessLog(LineWriter(nowhere.fileno()), log_format, time.time)
+
+            def write(log: AccessLog = log) -> None:
+                said = {"time": log.now(), "level": "info", "logger": "gateway.access", "id": "req_" + "0" * 32}
+                line = AccessLine(**said, method="POST", path="/v1/chat/completions", status=200, ms=300)
+                line.project, line.key, line.model, line.end = "proj_1", "key_1", "@cf/meta/llama", "stop"
+                line.prompt_tokens, line.completion_tokens, line.cost_usd = 200, 61, "0.000004790"
+                log.write(line)
+
+            yield f"log: a line per request, {log_format}", write
+            log.close()
+    yield "trace: read a caller's context", lambda: read_trace(f"00-{'4b' * 16}-{'0f' * 8}-01", None, 1.0)
 
 
 if __name__ == "__main__":

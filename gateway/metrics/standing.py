@@ -163,6 +163,8 @@ class BookGauges:
         self._reconciled = agreed(
             "gateway_reconciled_neurons", "Neurons of that day: the ledger's and the provider's.", registry, ("side",)
         )
+        for side in ("ledger", "provider"):
+            self._reconciled.labels(side).set(0)  # until there is a day
         self._limits = agreed(
             "gateway_limit_used_ratio", "How much of a limit is used: 1 is all of it.", registry,
             ("scope", "project", "kind", "window"),

@@ -435,6 +435,11 @@ def test_virtual_key_sees_its_own_part_and_nothing_else(browser: Any, product: G
             (f"/ledger/{foreign.id}", 404),
             (f"/projects/{script.projects['search']}", 404),
             ("/spend_limit", 403),
+            ("/limits/all", 403),
+            (f"/neurons?start_time={today()}", 403),
+            (f"/pace?start_time={today()}", 403),
+            ("/health", 403),
+            ("/audit_logs", 403),
         ):
             assert window.context.request.get(f"{product.base_url}/organization{path}").status == status, path
         assert window.complaints == []
