@@ -15,9 +15,9 @@ from rich.progress import Progress as Bar
 from gateway.backup import dump, restore
 from gateway.backup.archive import Header, Writer, written_whole
 from gateway.backup.place import opened_store
-from gateway.cli.configuration_file import Config, choose_file, load_file
+from gateway.cli.configuration_file import AsJson, Config, choose_file, load_file
 from gateway.cli.failure import CommandFailed, ExitCode
-from gateway.cli.output import print_note, show_moment
+from gateway.cli.output import print_json, print_note, show_moment
 from gateway.cli.session import Yes, confirm
 from gateway.config.settings import Settings
 from gateway.core.errors import StoreAway
@@ -30,6 +30,7 @@ def write_backup(
     file: Annotated[Path, typer.Argument(help="The file to write; it appears when it is complete.")],
     config: Config = None,
     demo: Demo = False,
+    as_json: AsJson = False,
 ) -> None:
     """Write projects, key hashes, limits, counters, rows and the audit into one file. Requests may go on."""
     settings = load_file(choose_file(config, os.environ), os.environ, demo=demo).settings
@@ -47,6 +48,9 @@ def write_backup(
 
     header, entries, rows = _with_progress(work, settings)
     size = file.stat().st_size
+    if as_json:
+        print_json({"rows": rows, "entries": entries, "bytes": size, "instance": header.instance})
+        return
     print_note(f"{file}: {rows:,} rows, {entries:,} entries, {size:,} bytes; instance {header.instance}.")
 
 
@@ -56,6 +60,7 @@ def restore_backup(
     demo: Demo = False,
     replace: Annotated[bool, typer.Option("--replace", help="Replace the data of a store in use.")] = False,
     yes: Yes = False,
+    as_json: AsJson = False,
 ) -> None:
     """Check a backup and bring it into the store; gateways that wait for their data go on without a restart."""
     settings = load_file(choose_file(config, os.environ), os.environ, demo=demo).settings
@@ -83,6 +88,8 @@ def restore_backup(
             return await restore.restore(store, layout, file, progress)
 
     done = _with_progress(work, settings)
+    if as_json:
+        print_json(done)
     print_note(f"Restored {done.entries:,} entries; {done.repaired:,} sums were rebuilt from the rows.")
     if done.findings:
         raise CommandFailed(

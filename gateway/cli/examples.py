@@ -26,6 +26,8 @@ EXAMPLES: Final = {
     "restart": ("gateway restart", "gateway --data-dir /var/lib/workers-ai-gateway restart --wait 300"),
     "doctor": ("gateway doctor", "gateway doctor --config config.yaml --offline --json"),
     "probe": ("gateway probe --output probe.md", "gateway probe --model llama-3.1-8b-instruct-fp8 --json"),
+    "backup": ("gateway backup 2026-11-25.backup",),
+    "restore": ("gateway restore 2026-11-25.backup", "gateway restore 2026-11-25.backup --replace --yes"),
     "version": ("gateway version",),
     "projects create": ("gateway projects create search",),
     "projects list": ("gateway projects list --archived",),

@@ -118,13 +118,15 @@ class WorkerServer(uvicorn.Server):
         """Go on answering those who are connected, until they are gone or quiet, or it takes too long."""
         now = asyncio.get_running_loop().time
         began = now()
-        patience = self.config.timeout_graceful_shutdown or 0
+        patience = self.config.timeout_graceful_shutdown or 0.0
         while not self._is_told_to_end and now() - began < patience:
             connections = self.server_state.connections
             is_over = all(isinstance(each, BoundedProtocol) and each.is_quiet() for each in connections)
             if is_over and now() - began >= _LEAST_FAREWELL_SECONDS:
                 break
             await asyncio.sleep(0.05)
+        if not self._is_told_to_end:  # else the time to drain begins with that word
+            self.config.timeout_graceful_shutdown = max(1, round(patience - (now() - began)))
 
     def _listen(self) -> None:
         """Take what the parent says; its silence is the end."""

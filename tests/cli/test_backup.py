@@ -1,5 +1,6 @@
 """`gateway backup` and `restore` beside a running gateway: its store is wiped and comes back, without a restart."""
 
+import json
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -75,7 +76,8 @@ def test_wiped_store_is_restored_and_the_same_key_goes_on(
 
 def test_restore_over_a_store_in_use_is_refused_unless_asked_for(product: GatewayProcess, tmp_path: Path) -> None:
     file = tmp_path / "backup"
-    assert command(product, "backup", str(file)).returncode == 0
+    told = json.loads(command(product, "backup", str(file), "--json").stdout)
+    assert told["bytes"] == file.stat().st_size
     refused = command(product, "restore", str(file))
     assert (refused.returncode, "--replace" in refused.stderr) == (1, True)
     assert command(product, "restore", str(file), "--replace", answer="n\n").returncode != 0

@@ -163,6 +163,17 @@ def test_signal_to_end_while_workers_before_are_leaving_drains_them_too(data_dir
     assert not (data_dir / "cancelled").exists()
 
 
+def test_stream_that_outlasts_the_drain_of_a_relieved_worker_is_cancelled_in_order(data_dir: Path) -> None:
+    with TinyGateway(data_dir, drain_seconds=2.0) as gateway, gateway.open_stream():
+        restart(gateway)
+        (old,) = gateway.started["workers"]
+        wait_until(lambda: not is_running(old), "the old worker leaves")
+        assert (data_dir / "cancelled").exists()
+        assert (data_dir / "left-0").exists()  # by its own shutdown, not by a kill
+        assert gateway.end() == 0
+        assert "killed" not in gateway.errors()
+
+
 def test_worker_before_that_dies_while_it_leaves_is_buried(data_dir: Path) -> None:
     with TinyGateway(data_dir) as gateway, gateway.open_stream():
         restart(gateway)
