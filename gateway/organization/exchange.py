@@ -48,7 +48,7 @@ Responder = Callable[[Question], Awaitable[object]]
 
 
 @dataclass(slots=True, frozen=True)
-class Access:
+class Responders:
     """Who gets what at one path: by method the organisation's administrators and those of one project; `of_key`, GET,
     a virtual key. Whoever may only read gets GET.
     """
@@ -78,9 +78,9 @@ class Access:
 class Endpoint:
     """The ASGI application behind one path. Without any method, the URL is unknown."""
 
-    def __init__(self, service: AdminService, access: Access) -> None:
+    def __init__(self, service: AdminService, responders: Responders) -> None:
         self._service = service
-        self._access = access
+        self._responders = responders
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -106,7 +106,7 @@ class Endpoint:
 
     async def _answer(self, scope: Scope, receive: Receive, request_id: str) -> object:
         method, path = scope["method"], scope["path"]
-        methods = self._access.methods
+        methods = self._responders.methods
         if not methods:
             raise NotFound(f"Invalid URL ({method} {path})", code="unknown_url")
         if method not in methods:
@@ -117,7 +117,7 @@ class Endpoint:
         body = await _read_body(receive)
         query = Query(scope["query_string"])
         try:
-            function = self._access.responder(method, viewer)
+            function = self._responders.responder(method, viewer)
             return await function(Question(self._service, actor, scope["path_params"], query, Body(body), viewer))
         except StoreAway:
             raise

@@ -24,7 +24,7 @@ from gateway.organization import (
     verification,
     views,
 )
-from gateway.organization.exchange import Access, Endpoint, KeyEndpoint, Responder
+from gateway.organization.exchange import Endpoint, KeyEndpoint, Responder, Responders
 from gateway.organization.service import AdminService
 
 _PROJECT: Final = "/projects/{project_id}"
@@ -129,13 +129,13 @@ _BOUNDS: Final = tuple(
 
 def routes(service: AdminService) -> list[Route]:
     """The routes, relative to /v1/organization; the last one refuses every other URL below it."""
-    mine = Access({"GET": limits.list_own_limits}, {}, of_key=limits.list_own_limits)
+    mine = Responders({"GET": limits.list_own_limits}, {}, of_key=limits.list_own_limits)
     own = Route("/limits/me", KeyEndpoint(service, mine))
-    return [own, *(Route(path, Endpoint(service, _access(path, methods))) for path, methods in _ENDPOINTS.items())]
+    return [own, *(Route(path, Endpoint(service, _responders(path, methods))) for path, methods in _ENDPOINTS.items())]
 
 
-def _access(path: str, methods: Mapping[str, Responder]) -> Access:
-    return Access(methods, _of_project(path, methods), _OF_KEY.get(path))
+def _responders(path: str, methods: Mapping[str, Responder]) -> Responders:
+    return Responders(methods, _of_project(path, methods), _OF_KEY.get(path))
 
 
 def _of_project(path: str, methods: Mapping[str, Responder]) -> Mapping[str, Responder]:
