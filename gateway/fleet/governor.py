@@ -212,10 +212,12 @@ class Governor:
                 await self._urgent.wait()
 
     def _refusal(self, model_id: str, why: str) -> RateLimited:
-        meters = [self._meters[name] for name in (API, model_id) if name in self._meters]
-        meter = next((meter for meter in meters if meter.stock < 1), meters[-1])
+        names = [name for name in (API, model_id) if name in self._meters]
+        name = next((name for name in names if self._meters[name].stock < 1), names[-1])
+        limit, window = self._meters[name].limit, "five minutes" if name == API else "minute"
+        what = "requests" if name == API else f"requests to {model_id}"
         return RateLimited(
-            f"The Cloudflare account allows {meter.limit} requests in {meter.window - 1:.0f} s, {why}.",
+            f"The Cloudflare account allows {limit} {what} per {window}, {why}.",
             retry_after=max(1.0, self._rates.queue_seconds / 2),
-            details={"scope": "account", "kind": "requests", "window": "minute", "limit": meter.limit},
+            details={"scope": "account", "kind": "requests", "window": window, "limit": limit},
         )

@@ -85,7 +85,7 @@ async def test_turns_of_all_models_keep_to_the_rate_of_the_api(store_url: str) -
         outcomes = await asyncio.gather(*(turn(governor, model=model) for model in "ab" * 10), return_exceptions=True)
         assert sum(isinstance(outcome, float) for outcome in outcomes) <= 12
         refused = [outcome for outcome in outcomes if isinstance(outcome, RateLimited)]
-        assert "12 requests in 15 s" in refused[0].message
+        assert "12 requests per five minutes" in refused[0].message
 
 
 @on_loop
