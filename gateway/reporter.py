@@ -4,6 +4,7 @@ It looks and tells; nothing waits for it.
 """
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from typing import Final
 from gateway.config.settings import Settings
 from gateway.core.catalog import Catalog
 from gateway.core.eligibility import Learned
-from gateway.core.errors import StoreAway
+from gateway.core.errors import GatewayError, StoreAway
 from gateway.core.pricing import worst_cost
 from gateway.ledger.contract import HoldRequest
 from gateway.ledger.service import StoreLedger
@@ -20,6 +21,8 @@ from gateway.metrics import BreakerState, LimitStanding, Metrics, ModelStanding,
 from gateway.organization.limits import LimitObject, read_limits_of_all
 from gateway.organization.registry import Registry
 from gateway.store.redis_store import RedisStore
+
+_log = logging.getLogger("gateway.reporter")
 
 REPORT_SECONDS: Final = 1.0
 LIMIT_SECONDS: Final = 15.0
@@ -101,8 +104,10 @@ class Reporter:
     async def _report_limits(self) -> None:
         try:
             limits = await read_limits_of_all(self._sources.registry)
-        except StoreAway:
-            return  # the store's own gauge says so
+        except GatewayError as error:
+            if not isinstance(error, StoreAway):  # that one has a gauge of its own
+                _log.warning("the limits cannot be read for the metrics: %s", error.message)
+            return
         self._metrics.books.show_limits(_limit_standing(limit) for limit in limits if limit.model is None)
 
 
