@@ -50,7 +50,7 @@ def test_examples_parse(name: str) -> None:
         COMMANDS[name].make_context(name, words[begin:])  # raises click's errors
 
 
-@pytest.mark.parametrize("name", COMMANDS.keys() - NO_JSON)
+@pytest.mark.parametrize("name", sorted(COMMANDS.keys() - NO_JSON))
 def test_every_command_prints_json_when_asked(name: str) -> None:
     options = {option for parameter in COMMANDS[name].params for option in parameter.opts}
     assert options & {"--json", "--format"}
