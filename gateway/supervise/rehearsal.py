@@ -15,7 +15,7 @@ import msgspec
 
 from gateway.config.settings import Settings
 from gateway.supervise.errors import CannotStart
-from gateway.supervise.listener import check_certificate
+from gateway.supervise.listener import Address, bind, check_certificate
 from gateway.worker import WorkerSettings
 
 OPTION = "--rehearse"
@@ -23,16 +23,20 @@ _PATIENCE_SECONDS = 60.0
 
 
 class Verdict(msgspec.Struct, frozen=True):
-    """What a new program would run on. Neither may differ from the old one's."""
+    """What a new program would run on. `ground` may not differ from the old one's; new addresses have to be free."""
 
-    data_dir: str
-    is_demo: bool
-    has_embedded_store: bool
+    ground: tuple[str, bool, bool]  # data directory, demo, embedded store
+    addresses: frozenset[tuple[str, int]]
 
 
 def verdict_on(settings: Settings) -> Verdict:
     """What these settings mean for a restart."""
-    return Verdict(str(settings.data_dir), settings.is_demo, settings.store.url == "embedded")
+    ground = str(settings.data_dir), settings.is_demo, settings.store.url == "embedded"
+    addresses = {(settings.server.host, settings.server.port)}
+    if settings.metrics.listen:
+        host, _, port = settings.metrics.listen.rpartition(":")
+        addresses.add((host.strip("[]"), int(port)))
+    return Verdict(ground, frozenset(addresses))
 
 
 def rehearse(settings: Settings, app: str) -> int:
@@ -75,8 +79,14 @@ class Rehearsal:
             verdict = msgspec.json.decode(said, type=Verdict)
         except msgspec.DecodeError:
             return "the new program cannot take over: it has not said what it runs on"
-        if verdict != verdict_on(running):
+        before = verdict_on(running)
+        if verdict.ground != before.ground:
             return "another `data_dir`, another kind of store and --demo need a stop and a start"
+        try:
+            for host, port in verdict.addresses - before.addresses:
+                bind(Address(host, port)).close()
+        except CannotStart as error:
+            return str(error)
         return ""
 
     def stop(self) -> None:

@@ -139,6 +139,16 @@ def test_restart_onto_another_data_directory_is_refused(data_dir: Path) -> None:
         assert gateway.end() == 0
 
 
+def test_restart_onto_a_port_that_is_taken_is_refused(data_dir: Path) -> None:
+    config = data_dir.parent / "config.json"
+    config.write_text("{}")
+    with TinyGateway(data_dir, config=str(config)) as gateway, socket.create_server(("127.0.0.1", 0)) as taken:
+        config.write_text(json.dumps({"server": {"port": taken.getsockname()[1]}}))
+        assert "is taken" in restart(gateway).refusal
+        assert gateway.get("/who")["pid"] in gateway.started["workers"]
+        assert gateway.end() == 0
+
+
 def test_restart_takes_over_what_a_reload_cannot(data_dir: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as found:
         port = found.getsockname()[1]
