@@ -115,13 +115,14 @@ class Load:
                 raise AssertionError("the load does not go on")
             time.sleep(0.02)
 
-    def answered(self) -> int:
-        return sum(1 for asked in list(self.asked) if asked.is_answered)
+    def more_answers(self, number: int, status: int = 200) -> None:
+        """Wait until so many further requests were answered, or refused with this status."""
 
-    def more_answers(self, number: int) -> None:
-        """Wait until so many further requests were answered."""
-        goal = self.answered() + number
-        self.wait_for(lambda: self.answered() >= goal)
+        def seen() -> int:
+            return sum(1 for one in list(self.asked) if one.status == status and (status != 200 or one.is_answered))
+
+        goal = seen() + number
+        self.wait_for(lambda: seen() >= goal)
 
     def _use(self, number: int) -> None:
         chance = random.Random(number)

@@ -79,7 +79,7 @@ def fill_disk(rig: Rig, times: int) -> None:
             _limit_files(product, _FULL_DISK_BYTES)
             for pid in rig.workers(product):
                 kill(pid)
-        pause(3.0)
+        rig.load.more_answers(5, status=503)
         for product in rig.gateways:
             _limit_files(product, resource.RLIM_INFINITY)
     rig.load.more_answers(10)
