@@ -74,6 +74,7 @@ def show_row(
         print_json(msgspec.Raw(answer))
         return
     row = msgspec.json.decode(answer, type=Row)
+    first = "–" if row.ttft_ms is None else row.ttft_ms
     facts = {
         "id": row.id,
         "created (UTC)": show_moment(row.created),
@@ -81,11 +82,13 @@ def show_row(
         "key": row.api_key_id,
         "asked for": row.requested_model,
         "served by": row.model,
+        "route": f"{row.route} ({row.reason})",
+        "tags": ", ".join(f"{name}={value}" for name, value in sorted(row.tags.items())) or "–",
         "tokens": f"{row.prompt_tokens} in, {row.completion_tokens} out ({row.usage_source})",
         "cost": f"{show_nano(row.cost_nano)} USD (price: {row.price_source})",
         "neurons": "–" if row.neurons is None else f"{row.neurons:f} ({row.neurons_source})",
         "end": f"{row.end_reason}, status {row.status}",
-        "time": f"{row.latency_ms} ms, first token after {'–' if row.ttft_ms is None else row.ttft_ms} ms",
+        "time": f"{row.latency_ms} ms, {row.queued_ms} of them queued, first token after {first} ms",
     }
     print_table((Column(""), Column("")), list(facts.items()))
     typer.echo()

@@ -232,6 +232,9 @@ class Row(msgspec.Struct):
     status: int
     latency_ms: int
     attempts: list[Attempt]
+    route: str
+    reason: str
+    tags: dict[str, str]
     neurons: Decimal | None = None
     neurons_source: str | None = None
     ttft_ms: int | None = None

@@ -232,6 +232,7 @@ def test_ledger_list_and_show(command: Command, used: dict[str, str]) -> None:
     assert used["two-0"] in command("ledger", "list").stdout
     shown = command("ledger", "show", used["two-0"])
     assert "0.000000484 USD" in shown.stdout
+    assert "auto (cheapest)" in shown.stdout
     missing = command("ledger", "show", "req_nope")
     assert (missing.returncode, "No such row" in missing.stderr) == (1, True)
 
