@@ -29,6 +29,7 @@ from gateway.core.errors import StoreAway
 from gateway.core.limits import Meter, Window
 from gateway.store.contract import Store
 from gateway.store.layout import Layout
+from gateway.store.lease import Lease
 
 ROUND_SECONDS: Final = 5.0
 LEASE_MS: Final = 15_000  # another worker takes over so long after the last one died
@@ -61,7 +62,7 @@ class AlertWatch:
         self._store = store
         self._layout = layout
         self._percents = percents
-        self._name = name
+        self._lease = Lease(store, layout.shared("alerts_lease"), name, LEASE_MS)
         self._report = report
         self._queue = AlertQueue(store, layout)
         self._seen: dict[int, dict[bytes, bytes]] = {}  # hour → what each field of its roll-up said
@@ -77,7 +78,7 @@ class AlertWatch:
                 await self._look_and_wait()
         finally:
             with contextlib.suppress(StoreAway):
-                await self._release_lease()
+                await self._lease.release()
 
     async def _look_and_wait(self) -> None:
         begun = time.monotonic()
@@ -92,7 +93,7 @@ class AlertWatch:
 
     async def round(self) -> None:
         """Look at everything that was used since the last round, if nobody else does."""
-        was_mine, self.is_mine = self.is_mine, await self._has_lease()
+        was_mine, self.is_mine = self.is_mine, await self._lease.hold()
         if not self.is_mine:
             return
         if not was_mine or not self._is_whole:
@@ -183,17 +184,3 @@ class AlertWatch:
         if reached is not None:
             _log.warning("budget alert: %s", reached.sentence())
             self._report(reached)
-
-    async def _has_lease(self) -> bool:
-        key = self._layout.shared("alerts_lease")
-        if await self._store.command("SET", key, self._name, "NX", "PX", LEASE_MS) is not None:
-            return True
-        if await self._store.command("GET", key) != self._name.encode():
-            return False
-        await self._store.command("PEXPIRE", key, LEASE_MS)
-        return True
-
-    async def _release_lease(self) -> None:
-        key = self._layout.shared("alerts_lease")
-        if self.is_mine and await self._store.command("GET", key) == self._name.encode():
-            await self._store.command("DEL", key)

@@ -19,6 +19,7 @@ from gateway.ledger.audit.trimming import Trimmer
 from gateway.ledger.audit.verification import Assignment, Portion, Verifier
 from gateway.store.contract import Store
 from gateway.store.layout import Layout
+from gateway.store.lease import Lease
 
 ROUND_SECONDS: Final = 10.0
 ROWS_PER_ROUND: Final = 5_000  # about 50 ms of a worker's time, in slices of a millisecond
@@ -73,7 +74,7 @@ class Auditor:
         self._store = store
         self._layout = layout
         self._verifier = verifier
-        self._name = name
+        self._lease = Lease(store, layout.shared("verification_lease"), name, LEASE_MS)
         self._report = report
 
     async def run(self) -> None:
@@ -91,7 +92,7 @@ class Auditor:
 
     async def round(self) -> bool:
         """Look at the next portion if nobody else does; whether this worker did."""
-        is_mine = await self._has_lease()
+        is_mine = await self._lease.hold()  # should it run out meanwhile, two look at the same rows
         standing = await read_standing(self._store, self._layout)
         if is_mine and self._trimmer is not None and await self._trimmer.round():
             _log.info("rows past their time were exported and trimmed, %d so far", self._trimmer.trimmed)
@@ -108,16 +109,6 @@ class Auditor:
                 )  # fmt: skip
         self._report(standing)
         return is_mine
-
-    async def _has_lease(self) -> bool:
-        key = self._layout.shared("verification_lease")
-        if await self._store.command("SET", key, self._name, "NX", "PX", LEASE_MS) is not None:
-            return True
-        if await self._store.command("GET", key) != self._name.encode():
-            return False
-        # Ours a moment ago. Should it have run out in between, two workers look at the same rows: nothing is written.
-        await self._store.command("PEXPIRE", key, LEASE_MS)
-        return True
 
     async def _keep(self, standing: Standing) -> None:
         await self._store.command(
