@@ -24,7 +24,7 @@ def test_key_is_made_with_settings_shown_and_changed(command: Command, client: o
     shown = command("keys", "show", key.id).stdout
     lines = [line.split() for line in shown.splitlines()]
     for line in (
-        ["key", "requests", "minute", "60", "0", "0", "60", "–"],
+        ["key", "requests", "minute", "60", "0", "0", "60", "–", "all"],
         ["allowed_models", MODEL, "key"],
         ["on_disconnect", "drain", "key"],
         ["on_revoke", "finish", "project"],
