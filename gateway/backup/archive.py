@@ -3,8 +3,9 @@
 Gzip around records, each a length (u32, little-endian) and msgpack. The first is the header, a map: format, version,
 schema of the data, instance, organisation, when it was made and by which gateway. Then come entries ["entry", kind,
 name, parts], the parts being bytes: a hash's fields and values, a sorted set's members and scores, a string, an entry
-of a stream, a row. The last record is the end: ["end", number of entries, SHA-256 of every byte before it]. A file
-without its end, or with another checksum, is not a backup.
+of a stream, a row (a late one was found after the positions of the spools were read). The last record is the end:
+["end", number of entries, SHA-256 of every byte before it]. A file without its end, or with another checksum, is not a
+backup.
 """
 
 import gzip
@@ -24,7 +25,7 @@ VERSION = 1
 _LENGTH = struct.Struct("<I")
 _LARGEST_RECORD = 256 * 1024 * 1024
 
-Kind = Literal["hash", "zset", "string", "stream", "row"]
+Kind = Literal["hash", "zset", "string", "stream", "row", "late row"]
 
 _encode = msgspec.msgpack.Encoder().encode
 

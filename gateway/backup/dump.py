@@ -1,9 +1,11 @@
 """Writes what a store in use holds into an archive: records, counters, roll-ups, streams, rows, spool positions.
 
 The store is read in small portions while requests go on, so this is no snapshot of one moment. The order makes it one
-that can be completed: counters and roll-ups first, rows after them, the positions of the spools last. Rows are the
-truth; restoring rebuilds from them what moved meanwhile, and no receipt is booked twice. Left out is what has no
-meaning elsewhere: reservations of requests in flight, sessions, leases. There are no secrets in a store.
+that can be completed: counters and roll-ups first, rows after them, then the positions of the spools, then the rows
+that came meanwhile. Rows are the truth; restoring rebuilds from them what moved. A receipt past a spool's position is
+sent again when the store is back, and one whose row came late is marked as settled: none is lost or booked twice. Left
+out is what has no meaning elsewhere: reservations of requests in flight, sessions, leases. There are no secrets in a
+store.
 """
 
 import secrets
@@ -64,7 +66,6 @@ async def dump(store: Store, layout: Layout, writer: Writer, progress: Progress)
         rows = await _write_rows(store, layout, writer, progress, (lease, name))
         if before.pending or await read_state(store, layout) != before:
             raise CannotDump("rows were being trimmed meanwhile; try again now")
-        await _write_keys(store, layout, writer, [layout.shared("applied")])
         return rows
     finally:
         if await store.command("GET", lease) == name.encode():
@@ -154,21 +155,23 @@ def _without_holds(flat: list[bytes]) -> list[bytes]:
 
 
 async def _write_rows(store: Store, layout: Layout, writer: Writer, progress: Progress, lease: tuple[str, str]) -> int:
-    """All rows, oldest first; then again those of the last hour, for what was written behind our back."""
+    """All rows, oldest first, the spools' positions, and the rows of the last hour that came behind our back."""
     seconds, _ = await store.command("TIME")
     recent_ms = int(seconds) * 1000 - _LATE_MS
     recent, count = set[str](), 0
-    for start_ms in (0, recent_ms):
+    for start_ms, kind in ((0, "row"), (recent_ms, "late row")):
         async for entries in walk_rows(store, layout, start_ms, 2**53):
             rows = [entry.row for entry in entries if entry.row is not None and entry.id not in recent]
             recent.update(entry.id for entry in entries if entry.created_ms >= recent_ms)
             for row in rows:
-                _add_row(writer, row)
+                _add_row(writer, kind, row)
             count += len(rows)
             progress(len(rows), "rows")
             await store.command("SET", lease[0], lease[1], "PX", LEASE_MS)
+        if kind == "row":  # what is seen from here on may be past the positions
+            await _write_keys(store, layout, writer, [layout.shared("applied")])
     return count
 
 
-def _add_row(writer: Writer, row: Receipt) -> None:
-    writer.add("row", row.id, [_encode_row(row)])
+def _add_row(writer: Writer, kind: str, row: Receipt) -> None:
+    writer.add("row" if kind == "row" else "late row", row.id, [_encode_row(row)])

@@ -23,6 +23,7 @@ from gateway.store.layout import Layout
 from gateway.store.redis_store import SCHEMA
 
 _DELETED_AT_ONCE: Final = 1000
+_SETTLED_MS: Final = 7 * 86_400_000  # for so long a gateway that was down may bring a receipt whose row is here
 
 _decode_row = msgspec.json.Decoder(Receipt).decode
 
@@ -67,8 +68,9 @@ async def restore(store: Store, layout: Layout, path: Path, progress: Progress) 
     header, entries = examine(path)
     await _clear(store, layout, progress)
     stream = read_entries(path)
+    settled_until_ms = int((await store.command("TIME"))[0]) * 1000 + _SETTLED_MS
     while portion := list(islice(stream, PORTION)):
-        await store.pipeline(list(_commands(layout, portion)))
+        await store.pipeline(list(_commands(layout, portion, settled_until_ms)))
         progress(len(portion), "entries")
     repaired, findings = await _agree(store, layout, progress)
     meta = layout.shared("meta")
@@ -79,13 +81,15 @@ async def restore(store: Store, layout: Layout, path: Path, progress: Progress) 
     return Restored(header, entries, repaired, findings)
 
 
-def _commands(layout: Layout, entries: Iterable[Entry]) -> Iterator[list[Argument]]:
-    """The commands that write some entries; rows get their indexes."""
+def _commands(layout: Layout, entries: Iterable[Entry], settled_until_ms: int) -> Iterator[list[Argument]]:
+    """The commands that write some entries; rows get their indexes, late ones a mark against their own receipts."""
     rows: list[Receipt] = []
     for entry in entries:
         name, parts = layout.shared(entry.name), entry.parts
-        if entry.kind == "row":
+        if entry.kind in ("row", "late row"):
             rows.append(_decode_row(parts[0]))
+            if entry.kind == "late row":
+                yield ["ZADD", layout.shared("tombstones"), settled_until_ms, entry.name]
         elif entry.kind == "hash":
             yield ["HSET", name, *parts]
         elif entry.kind == "string":

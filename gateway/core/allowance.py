@@ -117,6 +117,10 @@ class Allowances:
         for place, slot, kind in counted:
             self._held.add(place, slot, amounts[kind])
 
+    def knows(self, name: str) -> bool:
+        """Whether a request is claimed here."""
+        return name in self._live
+
     def end(self, name: str, used: Amounts) -> None:
         """A request has ended and used so much; nothing where it is not known here."""
         claim = self._drop(name)

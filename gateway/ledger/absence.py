@@ -92,6 +92,8 @@ class Absence:
 
     def settled(self, receipt: Receipt) -> None:
         """A request has ended and this is what it used."""
+        if not self._allowances.knows(receipt.id):
+            return
         tokens = receipt.prompt_tokens + receipt.completion_tokens
         used: Amounts = {
             "money": receipt.cost_nano,

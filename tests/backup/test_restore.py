@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -45,7 +45,7 @@ def play(server: ThrowAwayStore, root: Path, scenario: Scenario, clock: Clock | 
     async def run() -> None:
         layout = fresh_layout()
         identity = make_identity(10**12, limits=LIMITS)
-        store = RedisStore(server.url, layout)
+        store = RedisStore(server.url, layout, deadline_seconds=10.0)
         seconds = (clock or Clock()).seconds
         ledger = StoreLedger(store, layout, root / "spool", clock=seconds, store_now=clock)
         try:
@@ -141,6 +141,7 @@ class Interrupted(RedisStore):
     """A store in which something happens right after the first portion of the rows' index was read."""
 
     meanwhile: Callable[[], Awaitable[None]] | None = None
+    later: Callable[[], Awaitable[None]] | None = None  # right after the spools' positions were
 
     async def command(self, *arguments: Argument) -> Reply:
         reply = await super().command(*arguments)
@@ -148,6 +149,14 @@ class Interrupted(RedisStore):
             happens, self.meanwhile = self.meanwhile, None
             await happens()
         return reply
+
+    async def pipeline(self, commands: Sequence[Sequence[Argument]]) -> list[Reply]:
+        replies = await super().pipeline(commands)
+        asked = commands[0][:2] if commands else ()
+        if self.later is not None and asked[:1] == ("HSCAN",) and str(asked[1]).endswith("applied"):
+            happens, self.later = self.later, None
+            await happens()
+        return replies
 
 
 def test_rows_written_while_the_backup_is_made_are_in_it_and_the_sums_follow(
@@ -165,8 +174,11 @@ def test_rows_written_while_the_backup_is_made_are_in_it_and_the_sums_follow(
             ledger.settle(make_receipt(old, held.created_ms))
             await settle(ledger, identity, "began meanwhile")
 
+        async def later() -> None:
+            await settle(ledger, identity, "after the positions")
+
         reading = Interrupted(server.url, layout)
-        reading.meanwhile = meanwhile
+        reading.meanwhile, reading.later = meanwhile, later
         await save(reading, layout, tmp_path / "backup")
         await wipe(store, layout)
         done = await restore(reading, layout, tmp_path / "backup", nothing)
@@ -175,10 +187,17 @@ def test_rows_written_while_the_backup_is_made_are_in_it_and_the_sums_follow(
         assert done.findings == 0
         books = await read_books(store, layout)
         assert_books_agree(books, has_tags=False)
-        assert set(books.rows) == {"r0", "r1", "r2", "began before the others", "began meanwhile"}
+        assert set(books.rows) == {
+            "r0",
+            "r1",
+            "r2",
+            "began before the others",
+            "began meanwhile",
+            "after the positions",
+        }
         store.suspect()
         for _ in range(2):
-            await ledger.maintain()
+            await ledger.maintain()  # sends again what is past the positions: it is there already
         assert_books_agree(await read_books(store, layout), has_tags=False)
 
     play(server, tmp_path, scenario)
