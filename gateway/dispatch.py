@@ -129,7 +129,7 @@ class Dispatch:
 
     async def _answer(self, request: Request) -> None:
         exchange = request.exchange
-        identity = await self._identify(exchange)
+        identity = request.identity = await self._identify(exchange)
         body = await exchange.read_body(request.snapshot.server.max_body_bytes)
         work = current_task()
         exchange.watch(partial(self._departures.leave, request, work))
@@ -276,6 +276,8 @@ class Dispatch:
                 _log.exception("the receipt of request %s could not be written", request.id)
         try:
             if not request.exchange.is_committed:
+                if (identity := request.untold) is not None:
+                    request.rates = await self._ledger.rates(identity)
                 await request.exchange.refuse(error, request.headers(time.monotonic()))
             elif job is not None and job.encoder is not None:
                 await request.exchange.finish(job.encoder.error(error.envelope()))

@@ -223,6 +223,8 @@ class Request:
     job: Job | None = None
     trace: Trace | None = None
     refusal: GatewayError | None = None  # what the client was told instead of an answer, or in the middle of one
+    identity: Identity | None = None
+    rates: tuple[Rate, ...] = ()  # as they stand where the request is refused before it is held
 
     @property
     def answer_id(self) -> str:
@@ -236,6 +238,13 @@ class Request:
             return self.job.status
         return 499 if self.refusal is None else self.refusal.status
 
+    @property
+    def untold(self) -> Identity | None:
+        """Who is refused without a hold having said how its limits stand; None where they are no concern."""
+        is_withdrawn = self.refusal is None or self.refusal.status == 401
+        is_told = self.job is not None and (self.job.held is not None or bool(self.job.rates))
+        return None if is_withdrawn or is_told or self.exchange.is_gone else self.identity
+
     def headers(self, now: float) -> Headers:
         """What every answer carries, also a refusal."""
         found: Headers = [
@@ -244,6 +253,7 @@ class Request:
             (b"x-gateway-upstream", self.upstream.encode()),
         ]
         found += self.job.headers() if self.job else [(b"x-gateway-attempts", b"0")]
+        found += rate_headers(self.rates)
         return found
 
 

@@ -16,6 +16,7 @@ from gateway.core.call import Call
 from gateway.core.contracts import Answer
 from gateway.core.receipt import Receipt
 from gateway.fleet.retry_budget import MOST
+from gateway.keys import hash_secret
 from gateway.surfaces import SURFACES
 
 CHAT = SURFACES["/v1/chat/completions"]
@@ -717,3 +718,29 @@ async def test_spool_that_breaks_in_flight_gets_the_client_an_envelope(
             answer = await asked
         is_stream = stream and answer.status_code == 200
         assert "error" in (chunks_of(answer.content)[-1] if is_stream else answer.json())
+
+
+@on_loop
+async def test_refusals_before_the_hold_say_how_limits_stand(store_url: str) -> None:
+    limits = [{"kind": "requests", "window": "hour", "limit": 9}, {"kind": "tokens", "window": "day", "limit": 50_000}]
+    async with running_worker(store_url) as worker:
+        free = await worker.request("POST", "/v1/chat/completions", content=b"{")
+        assert not [name for name in free.headers if name.startswith("x-ratelimit")]
+        await worker.admin("POST", f"/projects/{worker.project}/limits", json={"limits": limits})
+        worker.app._dispatch._keyring.forget(hash_secret(worker.key))  # else it is known by the hold's answer
+        served = await worker.ask("hello")
+        (row,) = await worker.rows(1)
+        refused = [
+            await worker.request("POST", "/v1/chat/completions", content=b"{"),
+            await worker.ask("hello", temperature="warm"),
+            await worker.ask("hello", model="nobody/knows-it"),
+            await worker.ask("word " * 200_000),
+        ]
+        assert [answer.status_code for answer in refused] == [400, 400, 404, 400]
+        for answer in refused:
+            told = {name: value for name, value in answer.headers.items() if name.startswith("x-ratelimit")}
+            assert told.keys() == {name for name in served.headers if name.startswith("x-ratelimit")}
+            assert told["x-ratelimit-limit-requests"] == "9"
+            assert told["x-ratelimit-remaining-requests"] == "8"  # a refusal uses none
+            assert int(told["x-ratelimit-remaining-tokens"]) == 50_000 - row.prompt_tokens - row.completion_tokens
+            assert told["x-ratelimit-reset-requests"].startswith(("1h0m", "1h1m"))  # a slot is a minute

@@ -91,6 +91,10 @@ class Ledger(Protocol):
         """Reserve or restate. Raises `core.errors.StoreAway` when the store does not answer in time."""
         ...
 
+    async def rates(self, identity: Identity) -> tuple[Rate, ...]:
+        """How limited tokens and requests of an identity stand; nothing while the store is away."""
+        ...
+
     def settle(self, receipt: Receipt) -> None:
         """Append the receipt to the spool with one write; the store follows asynchronously. Never blocks, never lost.
 

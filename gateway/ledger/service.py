@@ -15,6 +15,7 @@ from typing import Literal
 
 from gateway.core.allowance import Share
 from gateway.core.errors import StoreAway
+from gateway.core.rates import Rate
 from gateway.core.receipt import Receipt
 from gateway.core.records import Identity
 from gateway.ledger.absence import REFRESH_SECONDS, Absence, may_go_on
@@ -25,6 +26,7 @@ from gateway.ledger.holds import Holds, Outcome, StoreClock
 from gateway.ledger.leases import Leases, LiveHold, seconds_until_renewal
 from gateway.ledger.places import Places
 from gateway.ledger.spool import RETENTION_SECONDS, Spool, adopt_spools, create_spool, sync_file
+from gateway.ledger.standings import Standings
 from gateway.store.contract import Reconnected, Store, Unanswered
 from gateway.store.layout import Layout
 
@@ -68,6 +70,7 @@ class StoreLedger:
         self._store_clock = StoreClock(store_now)
         self._holds = Holds(store, self._places, self._store_clock)
         self._absence = Absence(store, self._places, self._store_clock, self._holds)
+        self._standings = Standings(store, self._places, self._store_clock, self._holds)
         self._leases = Leases(store, self._places, self._store_clock, self._holds, self.live)
         self._spool: Spool = create_spool(spool_root, clock)
         self._forwarder = Forwarder(store, self._places, self._spool, self._store_clock.argument)
@@ -168,6 +171,10 @@ class StoreLedger:
         self._append(Release(request_id, created_ms, identity.project.id, identity.key.id))
         self.live.pop(request_id, None)
         self._absence.released(request_id)
+
+    async def rates(self, identity: Identity) -> tuple[Rate, ...]:
+        """How tokens and requests of an identity stand; nothing where the store does not say so in time."""
+        return await self._standings.read(identity)
 
     def has_room(self) -> bool:
         """Whether every request in flight and one more can be written down."""
