@@ -85,7 +85,7 @@ class Witness:
 
 
 def create_witness(settings: Settings, metrics: Metrics) -> Witness:
-    """The witness these settings ask for. Raises ValueError where the extra `otel` is missing."""
+    """The witness these settings ask for. ImportError where the extra `otel` is missing."""
     log = open_access_log(settings.log.format) if settings.log.access else None
     return Witness(metrics, log, create_exporter(settings.tracing), settings.tracing.sample_ratio)
 

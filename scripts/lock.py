@@ -14,7 +14,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 VOCABULARY = "llama-models==0.3.0"
 HEADER = """\
-# What `pip install '.[embedded,tokenizer,fast]'` installs, exact and hashed. Made by `make lock`; not edited by hand.
+# What `pip install '.[embedded,tokenizer,fast,otel]'` installs, exact and hashed. Made by `make lock`.
 # Used by `make run`, `make test` and the Dockerfile: pip install --require-hashes -r requirements.lock
 """
 BUILD_HEADER = """\
@@ -35,7 +35,7 @@ def main() -> int:
         subprocess.run([sys.executable, "-m", "venv", folder / "tools"], check=True)
         python = folder / "tools" / "bin" / "python"
         subprocess.run([python, "-m", "pip", "install", "--quiet", "pip-tools>=7.5,<8"], check=True)
-        extras = [f"--extra={extra}" for extra in ("embedded", "tokenizer", "fast")]
+        extras = [f"--extra={extra}" for extra in ("embedded", "tokenizer", "fast", "otel")]
         found = _compile(python, folder, [*extras, "pyproject.toml"])
         (ROOT / "requirements.lock").write_text(HEADER + found)
         builders = tomllib.loads((ROOT / "pyproject.toml").read_text())["build-system"]["requires"]

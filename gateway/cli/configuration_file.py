@@ -6,8 +6,9 @@ from typing import Annotated
 
 import typer
 
+from gateway.cli.extras import load_installed
 from gateway.cli.failure import CommandFailed, ExitCode
-from gateway.config.load import Loaded, load_traced
+from gateway.config.load import Loaded
 from gateway.config.problems import ConfigErrors
 
 Config = Annotated[
@@ -36,7 +37,7 @@ def load_file(file: Path | None, environ: Mapping[str, str], *, demo: bool = Fal
         raise CommandFailed(f"Cannot read {file}: {reason}.", ExitCode.USAGE) from error
     base = file.absolute().parent if file else Path.cwd()
     try:
-        return load_traced(text, environ, base, demo=demo, read_secret=_read_secret)
+        return load_installed(text, environ, base, demo=demo, read_secret=_read_secret)
     except ConfigErrors as errors:
         raise NotValid(file, errors) from errors
 

@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 
 from gateway.cli.banner import Started, describe, quickstart
-from gateway.config.load import load
+from gateway.cli.extras import load_installed
 from gateway.config.problems import ConfigErrors
 from gateway.config.settings import ServerSettings, Settings
 from gateway.log.setting_up import set_up
@@ -100,11 +100,11 @@ def read_configuration(options: ServeOptions) -> Reading:
         return secret.read_text(encoding="utf-8").strip()
 
     is_demo = options.demo
-    settings = load(text, options.environ, base, demo=is_demo, read_secret=read_secret)
+    settings = load_installed(text, options.environ, base, demo=is_demo, read_secret=read_secret).settings
     if not is_demo and not settings.upstream.api_token:
         if not options.quickstart:
             raise CannotStart(_MISSING)
-        settings = load(text, options.environ, base, demo=True, read_secret=read_secret)
+        settings = load_installed(text, options.environ, base, demo=True, read_secret=read_secret).settings
     if options.port is not None:
         settings = replace(settings, server=replace(settings.server, port=options.port))
     return Reading(settings, tuple(each.absolute() for each in dict.fromkeys(files)))

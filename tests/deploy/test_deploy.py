@@ -85,7 +85,7 @@ def test_lock_holds_what_the_project_asks_for() -> None:
     """Every requirement of the project, its extras and its build is locked at a version it takes."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     extras = project["project"]["optional-dependencies"]
-    optional = [each for name in ("embedded", "tokenizer", "fast") for each in extras[name]]
+    optional = [each for name in ("embedded", "tokenizer", "fast", "otel") for each in extras[name]]
     locked = dict(re.findall(r"(?m)^([a-z0-9-]+)==([^\s;]+)", (ROOT / "requirements.lock").read_text()))
     for line in project["project"]["dependencies"] + optional:
         requirement = Requirement(line)
