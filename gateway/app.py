@@ -139,7 +139,7 @@ class Gateway:
         self._settings = settings
         self._client = create_client(settings.upstream)
         self._tokenizer = tokenizer = load_tokenizer(settings.tokenizer_path)
-        keyring = Keyring(self._store, layout, time.time)
+        keyring = Keyring(self._store, layout, time.time, self._metrics.guessed)
         attempting = self._attempting(settings, self._client)
         fleet = self._fleet = Membership(self._store, layout, self._name, settings.account, settings.catalog)
         knowledge, self._governor = fleet.knowledge, fleet.governor

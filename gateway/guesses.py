@@ -9,6 +9,7 @@ import ipaddress
 import logging
 from collections import OrderedDict
 from collections.abc import Callable
+from typing import Literal
 
 from gateway.core.errors import RateLimited
 
@@ -16,14 +17,25 @@ PER_MINUTE = 30
 REMEMBERED = 4096  # addresses, those that failed last
 _WINDOW_SECONDS = 60.0
 
+Outcome = Literal["failed", "refused"]
+"""A key stood for nobody, or was not even looked at because the address had to wait."""
+
 _log = logging.getLogger("gateway.guesses")
 
 
-class Guesses:
-    """Failed authentications by address. `clock` is seconds that never go back further than a minute."""
+def uncounted(_: Outcome) -> None:
+    """Nobody counts."""
 
-    def __init__(self, clock: Callable[[], float]) -> None:
+
+class Guesses:
+    """Failed authentications by address. `clock` is seconds that never go back further than a minute.
+
+    `count` is told of each, also of those without an address.
+    """
+
+    def __init__(self, clock: Callable[[], float], count: Callable[[Outcome], None] = uncounted) -> None:
         self._clock = clock
+        self._count = count
         self._failures: OrderedDict[str, tuple[float, int]] = OrderedDict()  # since when, how many
 
     def check(self, address: str) -> None:
@@ -33,13 +45,15 @@ class Guesses:
         since, count = self._failures.get(_network(address), (0.0, 0))
         left = since + _WINDOW_SECONDS - self._clock()
         if count >= PER_MINUTE and left > 0:
+            self._count("refused")
             raise RateLimited(
                 "Too many requests with invalid API keys came from your address. Wait a minute and try again.",
                 retry_after=left,
             )
 
     def note(self, address: str) -> None:
-        """It has presented a key that stands for nobody; nothing where there is no address."""
+        """It has presented a key that stands for nobody; nothing is remembered where there is no address."""
+        self._count("failed")
         if not address:
             return
         name, now = _network(address), self._clock()

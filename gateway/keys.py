@@ -16,7 +16,7 @@ import msgspec
 
 from gateway.core.errors import StoreAway
 from gateway.core.records import AdminKey, Identity, Key, Organization, Project
-from gateway.guesses import Guesses
+from gateway.guesses import Guesses, Outcome, uncounted
 from gateway.store.contract import Store
 from gateway.store.layout import Layout
 
@@ -61,13 +61,22 @@ def redact(secret: str, prefix: str = PREFIX) -> str:
 
 
 class Keyring:
-    """Finds identities, with a small cache by hash. `clock` is unix seconds. `guesses` counts tokens of nobody."""
+    """Finds identities, with a small cache by hash. `clock` is unix seconds.
 
-    def __init__(self, store: Store, layout: Layout, clock: Callable[[], float]) -> None:
+    `guesses` knows who presented tokens of nobody; `count` is told of each of them.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        layout: Layout,
+        clock: Callable[[], float],
+        count: Callable[[Outcome], None] = uncounted,
+    ) -> None:
         self._store = store
         self._layout = layout
         self._clock = clock
-        self.guesses = Guesses(clock)
+        self.guesses = Guesses(clock, count)
         self._cache: OrderedDict[str, tuple[float, Identity]] = OrderedDict()
 
     async def find(self, token: str, address: str = "") -> Identity | None:

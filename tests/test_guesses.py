@@ -1,11 +1,14 @@
 """Failed authentications by address: a limit per minute, in bounded memory, that shuts out nobody who is known."""
 
+from collections import Counter
+
 import pytest
+from prometheus_client import generate_latest
 from support.upstreams import on_loop
 from support.worker import ADMIN_KEY, RunningWorker, asking, running_worker
 
 from gateway.core.errors import RateLimited
-from gateway.guesses import PER_MINUTE, REMEMBERED, Guesses
+from gateway.guesses import PER_MINUTE, REMEMBERED, Guesses, Outcome
 from gateway.keys import new_secret
 
 
@@ -63,6 +66,16 @@ def test_memory_is_bounded_and_no_address_counts_for_nothing() -> None:
     guess(guesses, "", 3 * PER_MINUTE)
 
 
+def test_failures_and_refusals_are_counted_without_an_address_too() -> None:
+    told: list[Outcome] = []
+    guesses = Guesses(Seconds(), told.append)
+    guess(guesses, "192.0.2.1", PER_MINUTE)
+    guesses.note("")
+    with pytest.raises(RateLimited):
+        guesses.check("192.0.2.1")
+    assert Counter(told) == {"failed": PER_MINUTE + 1, "refused": 1}
+
+
 async def ask_as(worker: RunningWorker, key: str, path: str = "/v1/models") -> int:
     answer = await worker.http.get(path, headers={"authorization": f"Bearer {key}"})
     if answer.status_code == 429:
@@ -87,6 +100,9 @@ async def test_guessing_address_is_told_to_wait_and_a_known_key_goes_on(store_ur
         for path in ("/v1/organization/projects", "/v1/organization/limits/me"):
             assert await ask_as(worker, ADMIN_KEY, path) == 429  # before anything is compared
         assert (await worker.ask("hello")).status_code == 200
+        text = generate_latest(worker.app._metrics.registry).decode()
+        assert f'gateway_authentications_failed_total{{outcome="failed"}} {PER_MINUTE}.0' in text
+        assert 'gateway_authentications_failed_total{outcome="refused"} 6.0' in text
 
 
 @pytest.mark.parametrize("path", ["/v1/models", "/v1/organization/projects", "/v1/organization/limits/me"])

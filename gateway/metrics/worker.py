@@ -41,6 +41,12 @@ class Metrics:
         self._rejected = Counter(
             "gateway_admin_authentications_failed", "Admin requests without an accepted admin key.", registry=registry
         )
+        self._guesses = Counter(
+            "gateway_authentications_failed", "Keys that stand for nobody, by what became of them.", ["outcome"],
+            registry=registry,
+        )  # fmt: skip
+        for outcome in ("failed", "refused"):
+            self._guesses.labels(outcome)
         self._store = Spread(
             histogram(
                 "gateway_store_latency_seconds", "Round trips to the accounting store.", registry, STORE_BOUNDS
@@ -78,6 +84,10 @@ class Metrics:
     def admin_rejected(self) -> None:
         """Somebody came to the admin API without an accepted admin key."""
         self._rejected.inc()
+
+    def guessed(self, outcome: str) -> None:
+        """A key stood for nobody (failed), or its address had to wait and it was not looked at (refused)."""
+        self._guesses.labels(outcome).inc()
 
     def store_answered(self, seconds: float) -> None:
         """A round trip to the store took so long."""

@@ -165,12 +165,15 @@ def test_other_counters_say_what_they_were_told() -> None:
     metrics.disconnect()
     metrics.store_answered(0.0004)
     metrics.admin_rejected()
+    metrics.guessed("failed")
     text = told(metrics)
     for line in (
         'gateway_refusals_total{kind="money",scope="project"} 1.0',
         'gateway_errors_total{status="401",type="invalid_request_error"} 1.0',
         "gateway_client_disconnects_total 1.0",
         "gateway_admin_authentications_failed_total 1.0",
+        'gateway_authentications_failed_total{outcome="failed"} 1.0',
+        'gateway_authentications_failed_total{outcome="refused"} 0.0',
         'gateway_store_latency_seconds_bucket{le="0.0005"} 1.0',
         'gateway_store_latency_seconds_bucket{le="0.00025"} 0.0',
     ):
