@@ -1,7 +1,7 @@
 """What docs/ says about configuration, models and routing, written from the tables and functions that decide it.
 
-`python -m gateway.config.published` rewrites docs/config.schema.json and the marked tables in docs/configuration.md,
-docs/models.md and docs/routing.md; a test fails where they are not current.
+`python -m gateway.config.published` rewrites docs/config.schema.json, docs/teams.schema.json and the marked tables in
+docs/configuration.md, docs/models.md and docs/routing.md; a test fails where they are not current.
 """
 
 import json
@@ -12,6 +12,7 @@ from pathlib import Path
 from gateway.config.kinds import Bounds, Kind, ListOf, MapOf, Scalar
 from gateway.config.load import load
 from gateway.config.schema import described_keys, json_schema
+from gateway.config.teams import teams_schema
 from gateway.config.worked_examples import policy_costs, policy_examples, shape_table
 from gateway.core.catalog import Model
 from gateway.core.policies import POLICIES
@@ -19,9 +20,10 @@ from gateway.core.policies import POLICIES
 _DOCS = Path("docs")
 
 
-def schema_text() -> str:
-    """docs/config.schema.json."""
-    return json.dumps(json_schema(), indent=2, ensure_ascii=False) + "\n"
+def schema_texts() -> dict[str, str]:
+    """The schemas of files that people write, by their names in docs/."""
+    schemas = {"config.schema.json": json_schema(), "teams.schema.json": teams_schema()}
+    return {name: json.dumps(schema, indent=2, ensure_ascii=False) + "\n" for name, schema in schemas.items()}
 
 
 def key_table() -> str:
@@ -57,7 +59,8 @@ def with_block(page: str, name: str, block: str) -> str:
 
 def main(docs: Path = _DOCS) -> None:
     """Rewrite the published files; by default below the current directory."""
-    (docs / "config.schema.json").write_text(schema_text(), encoding="utf-8")
+    for name, text in schema_texts().items():
+        (docs / name).write_text(text, encoding="utf-8")
     for file, name, block in published_blocks():
         page = (docs / file).read_text(encoding="utf-8")
         (docs / file).write_text(with_block(page, name, block), encoding="utf-8")

@@ -6,7 +6,7 @@ does not mention is left as it is; a list of limits, where there is one, is comp
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, get_args
 
 from gateway.config.document import Node, Reading, ScalarNode, compose
 from gateway.config.kinds import (
@@ -26,7 +26,7 @@ from gateway.config.kinds import (
     usd,
 )
 from gateway.config.problems import ConfigErrors, did_you_mean, joined
-from gateway.core.limits import LARGEST_LIMIT, meter_of
+from gateway.core.limits import KINDS, LARGEST_LIMIT, MODEL_SLOT_MS, WindowName, meter_of
 from gateway.core.records import Limit
 
 LimitName = tuple[str, str, str]
@@ -40,6 +40,9 @@ _SHORT: Final[Mapping[str, LimitName]] = {
     "tpm": ("tokens", "minute", ""),
     "concurrency": ("concurrency", "now", ""),
 }
+
+_COUNTED: Final = tuple(kind for kind in KINDS if kind != "money")
+_CALENDAR: Final = tuple(name for name in get_args(WindowName) if name != "now")
 
 
 class _Limits:
@@ -61,7 +64,16 @@ class _Limits:
         return found
 
     def schema(self) -> JsonSchema:
-        return {"type": ["object", "null"], "additionalProperties": {"type": "number", "minimum": 0}}
+        money, amount = usd().schema(), integer(0, LARGEST_LIMIT).schema()
+        counted = {f"^{kind}/({'|'.join(_CALENDAR)})$": amount for kind in _COUNTED}
+        of_model = {f"^{kind}/({'|'.join(MODEL_SLOT_MS)})/.+$": amount for kind in _COUNTED}
+        in_money = {f"^usd/({'|'.join(_CALENDAR)})$": money, f"^usd/({'|'.join(MODEL_SLOT_MS)})/.+$": money}
+        return {
+            "type": ["object", "null"],
+            "additionalProperties": False,
+            "properties": dict.fromkeys(_SHORT, amount),
+            "patternProperties": {**in_money, **counted, **of_model},
+        }
 
 
 @dataclass(slots=True, frozen=True)
@@ -181,6 +193,15 @@ def read_teams(content: str, reading: Reading) -> Teams:
     organization = values.get("organization", {})
     projects = {name: _project(given) for name, given in values.get("projects", {}).items()}
     return Teams(organization.get("limits"), projects)
+
+
+def teams_schema() -> JsonSchema:
+    """A file of teams as JSON Schema, for editors; published as docs/teams.schema.json."""
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "workers-ai-gateway teams",
+        **TEAMS.schema(),
+    }
 
 
 def limit_name(name: str) -> LimitName | None:

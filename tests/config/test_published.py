@@ -4,14 +4,15 @@ from pathlib import Path
 
 import pytest
 
-from gateway.config.published import main, published_blocks, schema_text, with_block
+from gateway.config.published import main, published_blocks, schema_texts, with_block
 
 DOCS = Path(__file__).parents[2] / "docs"
 HINT = "not current; run: python -m gateway.config.published"
 
 
-def test_schema_file_is_current() -> None:
-    assert (DOCS / "config.schema.json").read_text(encoding="utf-8") == schema_text(), HINT
+@pytest.mark.parametrize(("name", "text"), schema_texts().items())
+def test_schema_file_is_current(name: str, text: str) -> None:
+    assert (DOCS / name).read_text(encoding="utf-8") == text, HINT
 
 
 @pytest.mark.parametrize(("file", "name", "block"), published_blocks())
@@ -35,4 +36,5 @@ def test_main_rewrites_pages_below_a_root(tmp_path: Path) -> None:
     main(tmp_path / "docs")
     for file, _, block in blocks:
         assert block in (tmp_path / "docs" / file).read_text(encoding="utf-8")
-    assert (tmp_path / "docs" / "config.schema.json").read_text(encoding="utf-8") == schema_text()
+    for name, text in schema_texts().items():
+        assert (tmp_path / "docs" / name).read_text(encoding="utf-8") == text

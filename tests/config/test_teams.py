@@ -1,12 +1,15 @@
 """A file of teams: what it takes, and every mistake in it with its line."""
 
+import json
 from pathlib import Path
 
+import jsonschema
 import pytest
+import yaml
 
 from gateway.config.document import Reading
 from gateway.config.problems import ConfigErrors
-from gateway.config.teams import NEVER, Teams, limit_name, read_teams, shown_limit
+from gateway.config.teams import NEVER, Teams, limit_name, read_teams, shown_limit, teams_schema
 
 EXAMPLE = Path(__file__).parents[2] / "docs" / "teams.example.yaml"
 
@@ -81,3 +84,27 @@ def test_limit_names_are_shown_as_they_are_written(name: str) -> None:
 )
 def test_limit_names_that_mean_nothing(name: str) -> None:
     assert limit_name(name) is None
+
+
+def is_valid(text: str) -> bool:
+    document = json.loads(json.dumps(yaml.safe_load(text), default=str))  # days are text for editors
+    return bool(jsonschema.Draft202012Validator(teams_schema()).is_valid(document))
+
+
+def test_teams_schema_is_one_and_takes_the_example() -> None:
+    jsonschema.Draft202012Validator.check_schema(teams_schema())
+    assert is_valid(EXAMPLE.read_text(encoding="utf-8"))
+    assert is_valid(
+        "projects: {p: {allowed_models: default, limits: {usd/month: '${X:-25}'}, keys: {k: {expires: never}}}}"
+    )
+    for wrong in ("{colour: red}", "{limits: {rpm: -1}}", "{limits: {rpm: many}}", "{on_revoke: perhaps}"):
+        assert not is_valid(f"projects: {{p: {wrong}}}")
+
+
+@pytest.mark.parametrize("kind", ["usd", "tokens", "requests", "neurons", "concurrency", "bytes"])
+@pytest.mark.parametrize("window", ["now", "minute", "hour", "day", "week", "month", "total", "year"])
+@pytest.mark.parametrize("model", ["", "/@cf/meta/llama-3.1-8b-instruct-fp8"])
+def test_teams_schema_knows_the_names_of_limits_that_there_are(kind: str, window: str, model: str) -> None:
+    name = f"{kind}/{window}{model}"
+    if name != "concurrency/now":  # is written without its window
+        assert is_valid(f"organization: {{limits: {{'{name}': 5}}}}") == (limit_name(name) is not None)
