@@ -6,17 +6,19 @@ asked to. Secrets of new keys are shown once, or written into a file of mode 060
 
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Final
 
 import msgspec
 import typer
 
+from gateway.cli.configuration_file import AsJson
 from gateway.cli.connection import Connection
 from gateway.cli.failure import CommandFailed, ExitCode
-from gateway.cli.output import print_note
+from gateway.cli.output import print_json, print_note
 from gateway.cli.session import Yes, account_named, accounts_path, confirm, connect, keys_path
-from gateway.cli.team_plan import Step, make_plan
+from gateway.cli.team_plan import Action, Step, make_plan
 from gateway.cli.team_state import State, read_state
 from gateway.cli.views import IssuedKey, Project
 from gateway.config.document import Reading
@@ -28,38 +30,90 @@ _MONTHLY: Final = ("money", "month", "")
 _NANO_PER_CENT = 10**7
 
 
-def apply_file(
-    context: typer.Context,
-    file: Annotated[Path, typer.Argument(help="The file of teams, e.g. teams.yaml.")],
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the difference, change nothing.")] = False,
+@dataclass(frozen=True)
+class ApplyOptions:
+    """What `gateway apply` is told."""
+
+    file: Annotated[Path, typer.Argument(help="The file of teams, e.g. teams.yaml.")]
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the difference, change nothing.")] = False
     prune: Annotated[
         bool, typer.Option("--prune", help="Archive projects and revoke keys that the file does not name.")
-    ] = False,
+    ] = False
     secrets_file: Annotated[
         Path | None, typer.Option("--secrets", help="Write the secrets of new keys into this new file, not to stdout.")
-    ] = None,
-    yes: Yes = False,
-) -> None:
+    ] = None
+    yes: Yes = False
+    as_json: AsJson = False
+
+
+class StepLine(msgspec.Struct):
+    """One step, for `--json`: `set` and `limits` are what the admin API is sent; no project is the organisation."""
+
+    action: Action
+    project: str | None
+    key: str | None
+    set: dict[str, object]
+    limits: list[dict[str, object]]
+    lines: tuple[str, ...]
+
+
+class IssuedSecret(msgspec.Struct):
+    """The secret of a new key."""
+
+    project: str
+    key: str
+    secret: str
+
+
+class Report(msgspec.Struct):
+    """What `--json` prints: of `steps`, in their order, the first `done` were done."""
+
+    dry_run: bool
+    steps: list[StepLine]
+    left_alone: list[StepLine]
+    done: int = 0
+    secrets: list[IssuedSecret] = []
+
+
+def apply_file(context: typer.Context, options: ApplyOptions) -> None:
     """Make projects, keys, limits and rules what the file says. Doing it twice changes nothing."""
-    teams = read_file(file)
+    teams = read_file(options.file)
     with connect(context) as connection:
         state = read_state(connection, frozenset(teams.projects))
         plan = make_plan(teams, state)
-        steps = plan.steps + (plan.unnamed if prune else ())
-        for step in steps:
-            print_step(step)
-        if plan.unnamed and not prune:
-            print_note(f"Not in {file}, left alone: {', '.join(step.subject for step in plan.unnamed)}.")
-        if not steps:
-            print_note("Everything is as the file says.")
-        if dry_run or not steps:
-            return
-        ended = [step.subject for step in steps if step.action == "end"]
-        if ended:
-            confirm(f"End {', '.join(ended)}, for good?", yes)
-        secrets = Secrets(secrets_file) if any(step.action == "add" and step.key for step in steps) else None
-        Execution(connection, state, secrets).perform(steps)
-    print_note(f"Done: {_count(steps)}.")
+        steps = plan.steps + (plan.unnamed if options.prune else ())
+        left_alone = () if options.prune else plan.unnamed
+        report = Report(options.dry_run, [*map(_line, steps)], [*map(_line, left_alone)])
+        if not options.as_json:
+            _tell(steps, left_alone, options.file)
+        if not options.dry_run and steps:
+            try:
+                _perform(steps, options, Execution(connection, state, report))
+            finally:  # what was made before a step was refused is not lost
+                if options.as_json:
+                    print_json(report)
+        elif options.as_json:
+            print_json(report)
+    if report.done and not options.as_json:
+        print_note(f"Done: {_count(steps)}.")
+
+
+def _tell(steps: Sequence[Step], left_alone: Sequence[Step], file: Path) -> None:
+    for step in steps:
+        print_step(step)
+    if left_alone:
+        print_note(f"Not in {file}, left alone: {', '.join(step.subject for step in left_alone)}.")
+    if not steps:
+        print_note("Everything is as the file says.")
+
+
+def _perform(steps: Sequence[Step], options: ApplyOptions, execution: "Execution") -> None:
+    ended = [step.subject for step in steps if step.action == "end"]
+    if ended:
+        confirm(f"End {', '.join(ended)}, for good?", options.yes)
+    if any(step.action == "add" and step.key for step in steps):
+        execution.secrets = Secrets(options.secrets_file, is_collected=options.as_json)
+    execution.perform(steps)
 
 
 def read_file(file: Path) -> Teams:
@@ -86,10 +140,15 @@ def print_step(step: Step) -> None:
 
 
 class Secrets:
-    """Where secrets of new keys go, each as soon as there is one: a new file nobody else can read, else stdout."""
+    """Where secrets of new keys go, each as soon as there is one: a new file nobody else can read, else stdout.
 
-    def __init__(self, file: Path | None) -> None:
+    Those for stdout are collected instead where they go into a report.
+    """
+
+    def __init__(self, file: Path | None, *, is_collected: bool = False) -> None:
+        self.collected: list[IssuedSecret] = []
         self._file = file
+        self._is_collected = is_collected
         if file is None:
             return
         try:
@@ -103,7 +162,10 @@ class Secrets:
         """Show or write one."""
         line = f"{project}/{key} {secret}"
         if self._file is None:
-            typer.echo(line)
+            if self._is_collected:
+                self.collected.append(IssuedSecret(project, key, secret))
+            else:
+                typer.echo(line)
             return
         with self._file.open("a", encoding="utf-8") as out:
             out.write(f"{line}\n")
@@ -112,10 +174,11 @@ class Secrets:
 class Execution:
     """Does the steps, in their order, until one is refused: what was done stays, and the rest is done next time."""
 
-    def __init__(self, connection: Connection, state: State, secrets: Secrets | None) -> None:
+    def __init__(self, connection: Connection, state: State, report: Report) -> None:
+        self.secrets: Secrets | None = None
         self._connection = connection
         self._state = state
-        self._secrets = secrets
+        self._report = report
         self._ids = {name: project.id for name, project in state.projects.items()}
 
     def perform(self, steps: Sequence[Step]) -> None:
@@ -125,6 +188,7 @@ class Execution:
                 self._perform_on_key(step)
             else:
                 self._perform_on_scope(step)
+            self._report.done += 1
 
     def _perform_on_scope(self, step: Step) -> None:
         limits = dict(step.limits)
@@ -172,18 +236,27 @@ class Execution:
         if found is not None:
             owner = {} if account is None else {"owner": account.id}
             self._connection.change(f"{keys_path(project_id)}/{found.id}", {**body, **owner})
-        elif account is not None and self._secrets is not None:
+        elif account is not None and self.secrets is not None:
             answer = self._connection.post(f"{accounts_path(project_id)}/{account.id}/api_keys", body)
             issued = msgspec.json.decode(answer, type=IssuedKey)
-            self._secrets.keep(step.project, step.key, issued.value)
+            self.secrets.keep(step.project, step.key, issued.value)
+            self._report.secrets = self.secrets.collected
+
+
+def _line(step: Step) -> StepLine:
+    sent = {**step.body, **({"owner": step.owner} if step.owner else {})}
+    return StepLine(step.action, step.project or None, step.key or None, sent, _entries(step.limits), step.lines)
 
 
 def _limits(limits: Mapping[LimitName, int | None]) -> dict[str, object]:
-    entries = [
+    return {"limits": _entries(limits)} if limits else {}
+
+
+def _entries(limits: Mapping[LimitName, int | None]) -> list[dict[str, object]]:
+    return [
         {"kind": kind, "window": window, "limit": amount, **({"model": model} if model else {})}
         for (kind, window, model), amount in limits.items()
     ]
-    return {"limits": entries} if entries else {}
 
 
 def _count(steps: Sequence[Step]) -> str:

@@ -33,6 +33,7 @@ from gateway.cli.configuration_file import AsJson
 from gateway.cli.examples import add_examples
 from gateway.cli.failure import CommandFailed
 from gateway.cli.main import OWN_MODULE, run_module
+from gateway.cli.option_group import grouped
 from gateway.cli.output import print_failure, print_json
 from gateway.cli.place import Hints
 
@@ -55,7 +56,7 @@ app.command("usage")(usage.report_usage)
 app.command("export")(export.export_rows)
 app.command("reconcile")(reconcile.reconcile_day)
 app.add_typer(spool.app, name="spool")
-app.command("apply")(apply.apply_file)
+app.command("apply")(grouped(apply.apply_file, apply.ApplyOptions))
 app.command("audit")(audit.list_acts)
 app.command("backup")(backup.write_backup)
 app.command("restore")(backup.restore_backup)

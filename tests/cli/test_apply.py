@@ -162,3 +162,30 @@ def test_apply_goes_on_after_a_step_that_was_refused(command: Command, client: o
     done = command("apply", write(tmp_path, text.replace("nowhere", "auto")))
     assert done.returncode == 0, done.stderr
     assert {each.name for each in client.admin.organization.projects.list()} == {"one", "two", "three"}
+
+
+def test_apply_json_is_one_document_also_where_a_step_is_refused(command: Command, tmp_path: Path) -> None:
+    text = "projects: {one: {limits: {rpm: 5}, keys: {k: {owner: o}}}, two: {default_route: nowhere}}"
+    file = write(tmp_path, text)
+    dry = json.loads(command("apply", file, "--json", "--dry-run").stdout)
+    assert (dry["dry_run"], dry["done"], dry["secrets"], dry["left_alone"]) == (True, 0, [], [])
+    assert [(each["action"], each["project"], each["key"]) for each in dry["steps"]] == [
+        ("add", "one", None),
+        ("add", "one", "k"),
+        ("add", "two", None),
+    ]
+    assert dry["steps"][0]["limits"] == [{"kind": "requests", "window": "minute", "limit": 5}]
+    assert dry["steps"][1]["set"] == {"name": "k", "owner": "o"}
+    refused = command("apply", file, "--json")
+    assert refused.returncode == 1
+    told = json.loads(refused.stdout)
+    assert (told["done"], told["steps"]) == (2, dry["steps"])
+    (issued,) = told["secrets"]
+    assert (issued["project"], issued["key"], issued["secret"][:3]) == ("one", "k", "sk-")
+    more = write(tmp_path, "projects: {one: {keys: {other: {}}}}")
+    kept = command("apply", more, "--json", "--secrets", "new.txt")
+    assert (json.loads(kept.stdout)["secrets"], (tmp_path / "new.txt").read_text()[:10]) == ([], "one/other ")
+    assert [each["key"] for each in json.loads(kept.stdout)["left_alone"]] == ["k"]
+    pruned = json.loads(command("apply", more, "--json", "--prune", "--yes").stdout)
+    assert (pruned["done"], pruned["steps"][0]["action"], pruned["left_alone"]) == (1, "end", [])
+    assert json.loads(command("apply", more, "--json").stdout)["steps"] == []
