@@ -16,7 +16,7 @@ from gateway.core.call import Call
 from gateway.core.catalog import Price
 from gateway.core.contracts import Encoder, Surface
 from gateway.core.eligibility import MIN_OUTPUT_TOKENS, Candidate, Sample
-from gateway.core.errors import GatewayError, PolicyError
+from gateway.core.errors import GatewayError, InvalidKey, PolicyError, StoreAway
 from gateway.core.gaps import Gaps
 from gateway.core.patience import patience
 from gateway.core.rates import Rate, rate_headers
@@ -241,9 +241,9 @@ class Request:
     @property
     def untold(self) -> Identity | None:
         """Who is refused without a hold having said how its limits stand; None where they are no concern."""
-        is_withdrawn = self.refusal is None or self.refusal.status == 401
+        is_no_concern = self.refusal is None or isinstance(self.refusal, InvalidKey | StoreAway)
         is_told = self.job is not None and (self.job.held is not None or bool(self.job.rates))
-        return None if is_withdrawn or is_told or self.exchange.is_gone else self.identity
+        return None if is_no_concern or is_told or self.exchange.is_gone else self.identity
 
     def headers(self, now: float) -> Headers:
         """What every answer carries, also a refusal."""

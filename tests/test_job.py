@@ -10,6 +10,8 @@ from support.jobs import CREATED_MS, MODEL, make_call, make_job
 
 from gateway.config.load import load
 from gateway.core.answer import Failure, Usage
+from gateway.core.errors import InvalidKey, RateLimited, StoreAway
+from gateway.core.rates import Rate
 from gateway.core.tally import Consumption, Timing
 from gateway.job import END_REASONS, Job, Request
 from gateway.relay import AsgiEvent, Exchange, Headers
@@ -109,3 +111,19 @@ def test_headers_of_a_request_before_and_after_it_is_a_job() -> None:
     }
     made = replace(job(), id="req_1")
     assert fields_of(request(made).headers(10.5))["x-gateway-model"] == MODEL.id
+
+
+def test_untold_is_who_is_refused_before_a_hold_by_a_store_that_answers() -> None:
+    made = job()
+    for refusal, is_untold in (
+        (None, False),
+        (RateLimited("no turn at the account"), True),
+        (InvalidKey("revoked"), False),
+        (StoreAway("nobody could say"), False),
+    ):
+        early = request(None)
+        early.identity, early.refusal = made.identity, refusal
+        assert early.untold is (made.identity if is_untold else None)
+    late = request(replace(made, rates=(Rate("requests", 5, 0, 10),)))
+    late.identity, late.refusal = made.identity, RateLimited("a limit")
+    assert late.untold is None  # the hold's answer has said it
