@@ -24,12 +24,12 @@ from gateway.upstreams.workers_ai.shapes import (
     number_of,
     read_fields,
     read_piece,
-    text_of,
 )
 from gateway.upstreams.workers_ai.tool_calls import CallAssembly, offers
 from gateway.upstreams.workers_ai.usage import read_usage
 
 _ANSWER_FIELDS = ("response", "choices", "tool_calls")
+_NOTHING = (b"", b"null", b'""')
 
 
 def completion(
@@ -48,7 +48,7 @@ def completion(
     if result is None:
         # Answers without the envelope, and with bare text as the result, are read too.
         bare = fields.get("result")
-        result = {"response": bare, **fields} if bare is not None and text_of(bare) else fields
+        result = {"response": bare, **fields} if bare is not None and bytes(bare) not in _NOTHING else fields
     is_answer = any(name in result for name in _ANSWER_FIELDS)
     if not 200 <= status < 300 or bytes(fields.get("success", b"")) == b"false":
         return failure(status, headers, body)

@@ -128,31 +128,31 @@ def read_piece(fields: dict[str, Raw]) -> Piece:
 
 
 def text_of(raw: Raw | None) -> str | None:
-    """Generated text: a string's content, the text of an array of parts, else the JSON itself, spelled as it came."""
+    """Generated text: a string's content, the text of an array of parts, else the JSON itself, spelled as it came.
+
+    Raises ValueError where the bytes are no characters: in a stream the other half may be in the next event.
+    """
     found = bytes(raw) if raw is not None else b""
     if found in (b"", b"null"):
         return None
     if found.startswith(b'"'):
-        return _decoded(found)
+        return _string.decode(found)
     if found.startswith(b"["):
         parts = [string_of(part.get("text")) for part in _objects(found)]
         if parts and all(part is not None for part in parts):
             return "".join(part for part in parts if part)
-    return found.decode("utf-8", "replace")
+    return found.decode()
+
+
+def replaced_text_of(raw: Raw | None) -> str | None:
+    """`text_of` with U+FFFD for bytes that are no characters."""
+    return text_of(None if raw is None else Raw(bytes(raw).decode("utf-8", "replace").encode()))
 
 
 def string_of(raw: Raw | None) -> str | None:
     """The content of a JSON string; None for any other value."""
     found = bytes(raw) if raw is not None else b""
-    return _decoded(found) if found.startswith(b'"') else None
-
-
-def _decoded(found: bytes) -> str:
-    """A JSON string's content; bytes that are no characters are U+FFFD."""
-    try:
-        return _string.decode(found)
-    except UnicodeDecodeError:
-        return _string.decode(found.decode("utf-8", "replace"))
+    return _string.decode(found) if found.startswith(b'"') else None
 
 
 def number_of(raw: Raw | None) -> float | None:

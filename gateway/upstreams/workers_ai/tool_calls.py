@@ -13,7 +13,7 @@ from gateway.core.answer import ToolDelta
 from gateway.core.call import Call
 from gateway.core.demands import allowed_tools
 from gateway.core.split_characters import Joiner
-from gateway.upstreams.workers_ai.shapes import CallPiece, text_of
+from gateway.upstreams.workers_ai.shapes import CallPiece, replaced_text_of
 
 _ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _MINTED_CHARACTERS = 24  # as OpenAI's own; clients ask for more than 16
@@ -186,7 +186,7 @@ def _arguments(piece: CallPiece) -> str:
     if function is not None:
         found = [function.arguments, function.parameters, *found]
     for raw in found:
-        text = text_of(raw)
+        text = replaced_text_of(raw)
         if text is not None:
             return text
     return ""
