@@ -16,7 +16,7 @@ import typer
 from gateway.cli.configuration_file import AsJson
 from gateway.cli.connection import Connection
 from gateway.cli.failure import CommandFailed, ExitCode
-from gateway.cli.output import print_json, print_note
+from gateway.cli.output import print_json, print_line, print_note
 from gateway.cli.session import Yes, account_named, accounts_path, confirm, connect, keys_path
 from gateway.cli.team_plan import Action, Step, make_plan
 from gateway.cli.team_state import State, read_state
@@ -134,9 +134,9 @@ def read_file(file: Path) -> Teams:
 
 def print_step(step: Step) -> None:
     """A line for the step, and one for each thing in it."""
-    typer.echo(f"{_SIGNS[step.action]} {step.subject}")
+    print_line(f"{_SIGNS[step.action]} {step.subject}")
     for line in step.lines:
-        typer.echo(f"    {line}")
+        print_line(f"    {line}")
 
 
 class Secrets:
@@ -165,7 +165,7 @@ class Secrets:
             if self._is_collected:
                 self.collected.append(IssuedSecret(project, key, secret))
             else:
-                typer.echo(line)
+                print_line(line)
             return
         with self._file.open("a", encoding="utf-8") as out:
             out.write(f"{line}\n")

@@ -14,7 +14,7 @@ import typer
 from gateway.cli.configuration_file import AsJson, Config, NotValid, choose_file, load_file
 from gateway.cli.cost_map import cost_map, draw
 from gateway.cli.failure import CommandFailed, ExitCode
-from gateway.cli.output import Column, print_json, print_note, print_table, show_day, show_nano
+from gateway.cli.output import Column, print_json, print_line, print_note, print_table, show_day, show_nano
 from gateway.config.origins import effective_values
 from gateway.config.problems import ConfigProblem
 from gateway.core.catalog import Catalog, Model, Price
@@ -119,9 +119,10 @@ def list_models(
         return
     print_table(_COLUMNS, [_cells(line) for line in lines])
     for route in catalog.routes.values():
-        typer.echo(f"\nroute {route.name} ({route.policy}): {', '.join(route.models)}")
+        print_line()
+        print_line(f"route {route.name} ({route.policy}): {', '.join(route.models)}")
     if catalog.aliases:
-        typer.echo("aliases: " + ", ".join(f"{name} → {goal}" for name, goal in catalog.aliases.items()))
+        print_line("aliases: " + ", ".join(f"{name} → {goal}" for name, goal in catalog.aliases.items()))
 
 
 def _shown(value: object) -> str:

@@ -10,6 +10,7 @@ import msgspec
 
 from gateway import __version__
 from gateway.cli.failure import CommandFailed, ExitCode
+from gateway.cli.output import visible
 from gateway.cli.place import Place
 from gateway.cli.progress import waiting
 from gateway.supervise.certificate import pinned_context
@@ -127,7 +128,7 @@ class Connection:
                 ExitCode.NOT_ADMITTED,
                 f"Set {self._place.key_variable}, or name that gateway's data directory with --data-dir.",
             )
-        return CommandFailed(message, ExitCode.REFUSED)
+        return CommandFailed(visible(message), ExitCode.REFUSED)
 
 
 def decode_all(items: Iterator[msgspec.Raw], kind: type[T]) -> list[T]:

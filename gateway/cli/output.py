@@ -1,6 +1,7 @@
 """What a command prints: tables for people, JSON and CSV for programs. Colours only on a terminal.
 
-Results go to stdout, everything else to stderr, so that a pipe carries data only. Reads no network and no clock.
+Results go to stdout, everything else to stderr, so that a pipe carries data only. Text of others
+cannot steer the terminal: whatever is printed here passes `visible`. Reads no network and no clock.
 """
 
 import csv
@@ -20,6 +21,10 @@ from rich.text import Text
 NANO_PER_DOLLAR = 10**9
 
 _NUMBER: Final = re.compile(r"-?[0-9]+(\.[0-9]+)?")
+
+# C0, DEL, C1: what a terminal obeys instead of showing it.
+_CONTROL: Final = re.compile("[\x00-\x1f\x7f-\x9f]")
+_CONTROL_IN_JSON: Final = re.compile("[\x7f-\x9f]")
 
 # Wide enough for every column where stdout is no terminal: a cut id is of no use to grep.
 _PIPE_WIDTH = 1000
@@ -56,7 +61,7 @@ def print_table(columns: Sequence[Column], rows: Iterable[Row], footer: Row = ()
             overflow="fold",
         )
     for row in rows:
-        table.add_row(*(Text(cell) for cell in row))  # Text: a name in brackets is no markup
+        table.add_row(*(Text(visible(cell)) for cell in row))  # Text: a name in brackets is no markup
     if is_terminal:
         console.print(table)
         return
@@ -73,8 +78,19 @@ def print_csv(columns: Sequence[Column], rows: Iterable[Row]) -> None:
 
 
 def print_json(value: object) -> None:
-    """Indented JSON."""
-    sys.stdout.write(msgspec.json.format(msgspec.json.encode(value), indent=2).decode() + "\n")
+    """Indented JSON. What it may hold unescaped and a terminal obeys is escaped, which changes no value."""
+    text = msgspec.json.format(msgspec.json.encode(value), indent=2).decode()
+    sys.stdout.write(_CONTROL_IN_JSON.sub(lambda found: f"\\u{ord(found[0]):04x}", text) + "\n")
+
+
+def visible(text: str) -> str:
+    """Text of others as it may go to a terminal: control characters, line ends too, written out as `\\x1b`."""
+    return _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
+
+
+def print_line(text: str = "") -> None:
+    """A line of a result, on stdout."""
+    sys.stdout.write(f"{visible(text)}\n")
 
 
 _VERDICTS: Final = {
@@ -88,22 +104,27 @@ def print_verdict(verdict: str, subject: str, message: str, advice: str) -> None
     """One line of an examination, and what to do about it below."""
     word, style = _VERDICTS[verdict]
     console = Console(highlight=False, soft_wrap=True)
-    console.print(Text.assemble((word, style), f"  {subject}: {message}"))
+    console.print(Text.assemble((word, style), visible(f"  {subject}: {message}")))
     if advice:
-        console.print(Text(f"{' ' * len(word)}  → {advice}"))
+        console.print(Text(visible(f"{' ' * len(word)}  → {advice}")))
 
 
 def print_note(text: str) -> None:
     """A line for people, on stderr."""
-    Console(stderr=True, highlight=False, soft_wrap=True).print(Text(text))
+    Console(stderr=True, highlight=False, soft_wrap=True).print(Text(visible(text)))
 
 
 def print_failure(message: str, advice: str) -> None:
     """Why a command failed and what to do next, on stderr."""
     console = Console(stderr=True, highlight=False, soft_wrap=True)
-    console.print(Text.assemble(("Error: ", "bold red"), message))
+    console.print(Text.assemble(("Error: ", "bold red"), _visible_lines(message)))
     if advice:
-        console.print(Text(advice))
+        console.print(Text(visible(advice)))
+
+
+def _visible_lines(text: str) -> str:
+    """Of a message that lists several things, each line."""
+    return "\n".join(map(visible, text.split("\n")))
 
 
 def show_dollars(amount: Decimal) -> str:

@@ -7,6 +7,7 @@ import typer
 
 from gateway.cli.connection import Connection, decode_all
 from gateway.cli.failure import CommandFailed, ExitCode
+from gateway.cli.output import visible
 from gateway.cli.place import Hints
 from gateway.cli.views import Account, Key, Project
 
@@ -90,4 +91,4 @@ def account_named(connection: Connection, project_id: str, name_or_id: str) -> A
 def confirm(question: str, yes: bool) -> None:
     """Ask before something that cannot be undone, unless told not to. Raises typer.Abort."""
     if not yes:
-        typer.confirm(question, abort=True, err=True)
+        typer.confirm(visible(question), abort=True, err=True)

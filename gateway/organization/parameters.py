@@ -4,6 +4,7 @@ Whatever a caller sends is either used or refused by name: a mistyped filter mus
 Errors carry OpenAI's codes and name the parameter. It knows nothing of any endpoint.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
@@ -15,6 +16,8 @@ from gateway.core.errors import Forbidden, InvalidRequest
 
 MAX_NAME_LENGTH = 256
 MAX_TAG_NAME_LENGTH = 64
+
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")  # C0, DEL, C1
 
 # Fractions stay exact on their way from the body: 0.1 cents is 0.1 cents.
 _decode = msgspec.json.Decoder(float_hook=Decimal).decode
@@ -84,7 +87,18 @@ def _checked_text(name: str, value: object) -> str:
             param=name,
             code="string_above_max_length",
         )
+    _refuse_control(name, value.strip())
     return value.strip()
+
+
+def _refuse_control(name: str, value: str) -> None:
+    """A name is shown to administrators: it must not steer the terminal or end the line it is shown on."""
+    if found := _CONTROL.search(value):
+        raise InvalidRequest(
+            f"Invalid '{name}': control characters are not allowed, but there is \\x{ord(found[0]):02x}.",
+            param=name,
+            code="invalid_value",
+        )
 
 
 class Query:
@@ -201,6 +215,8 @@ class Body:
                 param=name,
                 code="invalid_value",
             )
+        for key in values:
+            _refuse_control(name, key)
         return {key: _checked_text(f"{name}.{key}", value) for key, value in values.items()}
 
     def required_text(self, name: str) -> str:

@@ -285,3 +285,10 @@ def test_version_and_unknown_command(bare: Command) -> None:
     assert bare("version").stdout.strip() == __version__
     assert bare("bogus").returncode == 2
     assert bare("usage", "--by", "colour").returncode == 2
+
+
+def test_projects_create_control_character_is_refused_and_shown_harmless(command: Command) -> None:
+    refused = command("projects", "create", "a\x1b[2Jb")
+    assert refused.returncode == 1
+    assert r"control characters are not allowed, but there is \x1b" in refused.stderr
+    assert "\x1b" not in refused.stderr

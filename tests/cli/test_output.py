@@ -2,9 +2,25 @@
 
 from decimal import Decimal
 
+import msgspec
 import pytest
 
-from gateway.cli.output import Column, print_csv, print_table, show_dollars, show_moment, show_nano
+from gateway.cli.output import (
+    Column,
+    print_csv,
+    print_failure,
+    print_json,
+    print_line,
+    print_note,
+    print_table,
+    print_verdict,
+    show_dollars,
+    show_moment,
+    show_nano,
+)
+
+HOSTILE = "a\x1b]0;owned\x07\x9b2J\x7f\r\tb"
+HARMLESS = r"a\x1b]0;owned\x07\x9b2J\x7f\x0d\x09b"
 
 
 @pytest.mark.parametrize(
@@ -33,3 +49,27 @@ def test_print_table_piped_has_no_colour_no_markup_and_no_cut(capsys: pytest.Cap
     out = capsys.readouterr().out
     assert "\x1b" not in out
     assert "[red]x[/red]" + "y" * 300 in out
+
+
+def test_printed_text_of_others_is_shown_not_obeyed(capsys: pytest.CaptureFixture[str]) -> None:
+    print_table([Column("NAME")], [(HOSTILE,), ("two\nlines",)])
+    print_line(HOSTILE)
+    print_verdict("ok", HOSTILE, HOSTILE, HOSTILE)
+    print_note(HOSTILE)
+    print_failure(HOSTILE, HOSTILE)
+    out, err = capsys.readouterr()
+    assert (out.count(HARMLESS), err.count(HARMLESS)) == (5, 3)
+    assert r"two\x0alines" in out
+    assert all(sign.isprintable() or sign == "\n" for sign in out + err)
+
+
+def test_print_failure_keeps_the_lines_of_a_list(capsys: pytest.CaptureFixture[str]) -> None:
+    print_failure("x is not valid:\n  a\n  b", "")
+    assert capsys.readouterr().err == "Error: x is not valid:\n  a\n  b\n"
+
+
+def test_print_json_has_no_control_characters_and_the_same_value(capsys: pytest.CaptureFixture[str]) -> None:
+    print_json({"name": HOSTILE})
+    out = capsys.readouterr().out
+    assert all(sign.isprintable() or sign == "\n" for sign in out)
+    assert msgspec.json.decode(out) == {"name": HOSTILE}

@@ -66,3 +66,13 @@ def test_query_arrays_are_read_in_every_spelling(raw: bytes) -> None:
 @pytest.mark.parametrize("raw", [b'{"a": 1e99999999999999999999}', b'{"\xff": 1}', b"[" * 100_000])
 def test_body_no_number_or_name_can_break_is_refused(raw: bytes) -> None:
     assert refusal(lambda: Body(raw)) is not None
+
+
+@pytest.mark.parametrize("sign", ["\x00", "\n", "\x1b", "\x7f", "\x9b"])
+def test_body_control_characters_are_refused_by_name(sign: str) -> None:
+    raw = msgspec.json.encode({"name": f"a{sign}b", "tags": {f"a{sign}b": "x"}})
+    for read in (lambda: Body(raw).text("name"), lambda: Body(raw).text_map("tags", 9)):
+        refused = refusal(read)
+        assert refused is not None
+        assert (refused.status, refused.code) == (400, "invalid_value")
+        assert f"\\x{ord(sign):02x}" in refused.message
