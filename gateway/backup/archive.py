@@ -1,11 +1,11 @@
 """The file of a backup: what lies in it, how it is told to be whole. Knows no store.
 
 Gzip around records, each a length (u32, little-endian) and msgpack. The first is the header, a map: format, version,
-schema of the data, instance, organisation, when it was made and by which gateway. Then come entries ["entry", kind,
-name, parts], the parts being bytes: a hash's fields and values, a sorted set's members and scores, a string, an entry
-of a stream, a row (a late one was found after the positions of the spools were read). The last record is the end:
-["end", number of entries, SHA-256 of every byte before it]. A file without its end, or with another checksum, is not a
-backup.
+schema of the data, instance, organisation, when it was made and by which gateway, whether it is a demo's. Then come
+entries ["entry", kind, name, parts], the parts being bytes: a hash's fields and values, a sorted set's members and
+scores, a string, an entry of a stream, a row (a late one was found after the positions of the spools were read). The
+last record is the end: ["end", number of entries, SHA-256 of every byte before it]. A file without its end, or with
+another checksum, is not a backup.
 """
 
 import gzip
@@ -35,7 +35,7 @@ class BadArchive(Exception):
 
 
 class Header(msgspec.Struct, frozen=True):
-    """How a backup begins. `created` is unix seconds by the store's clock."""
+    """How a backup begins. `created`: unix seconds by the store's clock; `demo`: it is a demo's data, None: unknown."""
 
     format: str
     version: int
@@ -44,6 +44,7 @@ class Header(msgspec.Struct, frozen=True):
     organization: str
     created: int
     gateway: str
+    demo: bool | None = None
 
 
 class Entry(msgspec.Struct, frozen=True, array_like=True, tag="entry"):

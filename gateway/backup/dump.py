@@ -44,13 +44,19 @@ class CannotDump(Exception):
     """There is nothing to back up here, or not now; the message says why."""
 
 
-async def begin(store: Store, layout: Layout) -> Header:
-    """The header of a backup of this store. Raises CannotDump where there is no gateway's data, and StoreAway."""
+class NothingToDump(CannotDump):
+    """The store is nobody's."""
+
+
+async def begin(store: Store, layout: Layout, *, demo: bool = False) -> Header:
+    """The header of a backup of this store. Raises NothingToDump, and StoreAway."""
     instance, schema = await store.command("HMGET", layout.shared("meta"), "instance", "schema")
     if instance is None:
-        raise CannotDump("the store holds no gateway's data")
+        raise NothingToDump("the store holds no gateway's data")
     seconds, _ = await store.command("TIME")
-    return Header(FORMAT, VERSION, int(schema or 1), instance.decode(), layout.organization, int(seconds), __version__)
+    return Header(
+        FORMAT, VERSION, int(schema or 1), instance.decode(), layout.organization, int(seconds), __version__, demo
+    )
 
 
 async def dump(store: Store, layout: Layout, writer: Writer, progress: Progress) -> int:

@@ -14,7 +14,7 @@ from rich.progress import Progress as Bar
 
 from gateway.backup import dump, restore
 from gateway.backup.archive import Header, Writer, written_whole
-from gateway.backup.place import opened_store
+from gateway.backup.place import demo_beside, describe_store, is_untouched, opened_store
 from gateway.cli.configuration_file import AsJson, Config, choose_file, load_file
 from gateway.cli.failure import CommandFailed, ExitCode
 from gateway.cli.output import print_json, print_note, show_moment
@@ -37,9 +37,13 @@ def write_backup(
     if not file.absolute().parent.is_dir():
         raise CommandFailed(f"There is no directory {file.absolute().parent}.", ExitCode.USAGE)
 
+    print_note(f"From {describe_store(settings)}.")
+
     async def work(progress: dump.Progress) -> tuple[Header, int, int]:
+        if is_untouched(settings):
+            raise dump.NothingToDump("the store holds no gateway's data")
         async with opened_store(settings) as (store, layout):
-            header = await dump.begin(store, layout)
+            header = await dump.begin(store, layout, demo=settings.is_demo)
             with written_whole(file) as raw:
                 writer = Writer(raw, header)
                 rows = await dump.dump(store, layout, writer, progress)
@@ -69,6 +73,8 @@ def restore_backup(
     except restore.CannotRestore as error:
         raise CommandFailed(f"{error}.", ExitCode.REFUSED) from error
     print_note(f"{file}: made {show_moment(header.created)} UTC by gateway {header.gateway}, {entries:,} entries.")
+    print_note(f"Into {describe_store(settings)}.")
+    _keep_apart(header, settings, yes=yes)
 
     async def look(_: dump.Progress) -> str | None:
         async with opened_store(settings) as (store, layout):
@@ -98,6 +104,15 @@ def restore_backup(
     print_note("The books agree.")
 
 
+def _keep_apart(header: Header, settings: Settings, *, yes: bool) -> None:
+    """A demo's data and real data do not mix by mistake. Raises CommandFailed where that is not meant."""
+    if header.demo is None or header.demo == settings.is_demo:
+        return
+    message = "The backup is a demo's, the store is not" if header.demo else "The store is a demo's, the backup is not"
+    way = "add --demo" if header.demo else "leave --demo out"
+    confirm(f"{message} (to its own kind: {way}). Restore it here all the same?", yes)
+
+
 def _with_progress(work: Callable[[dump.Progress], Coroutine[Any, Any, T]], settings: Settings) -> T:  # Any: asyncio's
     """Run it with a line on a terminal that says how far it is; what goes wrong becomes one sentence."""
     with Bar(console=Console(stderr=True), transient=True) as bar:
@@ -108,6 +123,10 @@ def _with_progress(work: Callable[[dump.Progress], Coroutine[Any, Any, T]], sett
 
         try:
             return asyncio.run(work(progress))
+        except dump.NothingToDump as error:
+            demo = demo_beside(settings)
+            advice = f"A demo's data is in {demo}: add --demo." if demo else ""
+            raise CommandFailed(f"{error}.", ExitCode.REFUSED, advice) from error
         except (dump.CannotDump, restore.CannotRestore) as error:
             raise CommandFailed(f"{error}.", ExitCode.REFUSED) from error
         except StoreAway as error:

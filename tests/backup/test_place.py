@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.backup.place import opened_store
+from gateway.backup.place import demo_beside, describe_store, is_untouched, opened_store
 from gateway.config.load import load
 from gateway.config.settings import Settings
 from gateway.core.errors import StoreAway
@@ -42,3 +42,23 @@ def test_store_that_cannot_be_started_says_why(tmp_path: Path) -> None:
     (tmp_path / "file" / "store" / "appendonlydir").write_text("in the way")
     with pytest.raises(StoreAway, match="the embedded store"):
         asyncio.run(ping(given))
+
+
+def test_untouched_stores_and_demos_beside_are_known_without_creating_anything(tmp_path: Path) -> None:
+    real, demo = load("", {}, tmp_path, demo=False), settings(tmp_path)
+    assert is_untouched(real)
+    assert demo_beside(real) is None
+    assert not (tmp_path / "data").exists()
+    (demo.data_dir / "store" / "x").mkdir(parents=True)
+    assert not is_untouched(demo)
+    assert is_untouched(real)
+    assert demo_beside(real) == demo.data_dir
+    assert demo_beside(demo) is None
+
+
+def test_store_is_described_without_its_password(tmp_path: Path) -> None:
+    given = settings(tmp_path)
+    assert describe_store(given).endswith(f"embedded store {given.data_dir / 'store'}")
+    outside = replace(given, store=replace(given.store, url="rediss://me:secret@store.example:6380/1"))
+    assert "store store.example:6380, prefix" in describe_store(outside)
+    assert "secret" not in describe_store(outside)

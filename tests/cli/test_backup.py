@@ -1,5 +1,6 @@
 """`gateway backup` and `restore` beside a running gateway: its store is wiped and comes back, without a restart."""
 
+import asyncio
 import json
 import time
 from collections.abc import Iterator
@@ -11,6 +12,9 @@ from support.command_line import Result, run_gateway
 from support.gateway import ADMIN_KEY, GatewayProcess, gateway, simulator
 from support.running import wait_until
 from support.valkey import ThrowAwayStore, throw_away_store
+
+from gateway.backup.place import opened_store
+from gateway.config.load import load
 
 BODY: dict[str, Any] = {"model": "auto", "messages": [{"role": "user", "content": "Hello"}]}
 
@@ -100,3 +104,27 @@ def test_backup_of_nothing_and_restore_of_no_backup_say_so(product: GatewayProce
     refused = command(product, "backup", str(tmp_path / "backup"), "--config", str(config))
     assert (refused.returncode, "cannot be used" in refused.stderr) == (3, True)
     assert not (tmp_path / "backup").exists()
+
+
+async def fill_demo(folder: Path) -> None:
+    """A demo's store that belongs to a gateway and holds nothing else."""
+    async with opened_store(load("", {}, folder, demo=True)) as (store, layout):
+        await store.command("HSET", layout.shared("meta"), "instance", "0123", "schema", "1")
+
+
+def test_demo_and_real_data_are_told_apart(tmp_path: Path) -> None:
+    asyncio.run(fill_demo(tmp_path))
+    real, file = tmp_path / "data" / "store", str(tmp_path / "backup")
+    missed = run_gateway(tmp_path, ("backup", file), {}, "")
+    assert (missed.returncode, f"embedded store {real}." in missed.stderr) == (1, True), missed.stderr
+    assert f"A demo's data is in {tmp_path / 'data' / 'demo'}: add --demo." in missed.stderr
+    assert not real.exists()
+    assert run_gateway(tmp_path, ("backup", file, "--demo"), {}, "").returncode == 0
+    refused = run_gateway(tmp_path, ("restore", file), {}, "")
+    assert (refused.returncode, "The backup is a demo's" in refused.stderr) == (1, True), refused.stderr
+    assert not real.exists()
+    done = run_gateway(tmp_path, ("restore", file, "--yes"), {}, "")
+    assert (done.returncode, f"Into data directory {tmp_path / 'data'}," in done.stderr) == (0, True), done.stderr
+    assert run_gateway(tmp_path, ("backup", file), {}, "").returncode == 0
+    refused = run_gateway(tmp_path, ("restore", file, "--demo", "--replace"), {}, "n\n")
+    assert (refused.returncode, "leave --demo out" in refused.stderr) == (1, True), refused.stderr
