@@ -200,6 +200,7 @@ class Gateway:
             rollup_tags=self._worker.settings.ledger.rollup_tags,
             rejections=Rejections(self._metrics.admin_rejected),
             guesses=guesses,
+            has_webhook=lambda: bool(self._settings.alerts.webhook_url),
         )
 
     def _attempting(self, settings: Settings, client: Client) -> Attempting:

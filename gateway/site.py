@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 import msgspec
+from starlette.responses import RedirectResponse
 from starlette.routing import Mount, Route, Router
 
 from gateway.core.catalog import Catalog
@@ -59,6 +60,17 @@ class Endpoint:
         await exchange.respond(status, [JSON_TYPE, *headers], _encode(content))
 
 
+@dataclass(slots=True, frozen=True)
+class _Front:
+    """The bare address leads a browser to the dashboard; any other method is `otherwise`."""
+
+    otherwise: Endpoint
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        answer = RedirectResponse("/dashboard") if scope["method"] in ("GET", "HEAD") else self.otherwise
+        await answer(scope, receive, send)
+
+
 class Site:
     """The pages of a worker. `problems` names what keeps it from being ready; `notice` is said beside them;
     `learned` tells what is known of the models.
@@ -82,6 +94,7 @@ class Site:
         self.router = Router(
             [
                 *(Route(path, Endpoint(self._post_only)) for path in SURFACES),
+                Route("/", _Front(Endpoint(self._unknown, any_method=True))),
                 Route("/healthz", Endpoint(self._health)),
                 Route("/readyz", Endpoint(self._readiness)),
                 Route("/v1/models", Endpoint(self._models)),

@@ -59,7 +59,7 @@ async def test_models_after_a_revocation_are_refused_at_once(store_url: str) -> 
 @pytest.mark.parametrize(
     ("method", "path", "status", "code"),
     [
-        ("GET", "/", 404, "unknown_url"),
+        ("POST", "/", 404, "unknown_url"),
         ("POST", "/v1/completion", 404, "unknown_url"),
         ("GET", "/v1/models/../chat", 404, "unknown_url"),
         ("GET", "/v1/chat/completions/", 404, "unknown_url"),
@@ -82,6 +82,13 @@ async def test_url_or_method_unknown_is_an_envelope(
         answer = await worker.request(method, path)
         assert (answer.status_code, answer.json()["error"]["code"]) == (status, code)
         assert answer.headers["x-request-id"].startswith("req_")
+
+
+@on_loop
+async def test_bare_address_leads_to_the_dashboard(store_url: str) -> None:
+    async with running_worker(store_url) as worker:
+        answer = await worker.http.get("/")
+        assert (answer.status_code, answer.headers["location"]) == (307, "/dashboard")
 
 
 @pytest.mark.parametrize(

@@ -23,13 +23,17 @@ _SIMULATOR = (
 
 @dataclass(slots=True, frozen=True)
 class Started:
-    """A gateway that serves. `base_url` ends with /v1; `notes` are further warnings."""
+    """A gateway that serves. `base_url` ends with /v1; `notes` are further warnings; the files
+    are there where a key was generated; `metrics_trouble` is why nobody serves metrics.
+    """
 
     settings: Settings
     base_url: str
     first_key_file: Path | None
     report: AccountReport | None = None
     store_was_adopted: bool = False
+    metrics_trouble: str = ""
+    admin_key_file: Path | None = None
     notes: Sequence[str] = ()
 
 
@@ -43,7 +47,10 @@ def describe(started: Started, now: float) -> list[str]:
     lines.append(f"  Upstream   {_upstream(started)}")
     lines += [f"  Data       {settings.data_dir}", f"  Store      {_store(started)}"]
     if settings.metrics.listen:
-        lines.append(f"  Metrics    http://{settings.metrics.listen}/metrics")
+        address = f"http://{settings.metrics.listen}/metrics"
+        lines.append(f"  Metrics    {f'off ({started.metrics_trouble})' if started.metrics_trouble else address}")
+    if started.admin_key_file is not None:
+        lines.append(f"  Admin key  in {started.admin_key_file}")
     if started.first_key_file is not None:
         lines.append(f"  First key  in {started.first_key_file}")
     lines += ["", "  Models"]
@@ -101,7 +108,9 @@ def _store(started: Started) -> str:
 
 def _status(model: Model, started: Started, now: float) -> str:
     is_past = model.deprecated_on is not None and model.deprecated_on <= now
-    ended = f"announced end {_day(model.deprecated_on)} has passed: tried after all others" if is_past else ""
+    is_routed = any(model.id in route.models for route in started.settings.catalog.routes.values())
+    place = "tried after all others" if is_routed else "in no route"
+    ended = f"announced end {_day(model.deprecated_on)} has passed: {place}" if is_past else ""
     report = started.report
     if report is None or not report.is_accepted:
         return ended or ("simulated" if started.settings.is_demo else "configured")

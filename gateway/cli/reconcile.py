@@ -112,6 +112,12 @@ def reconcile_day(
     date = day or day_before_now()
     start = end_of(date) - _DAY
     upstream = load_file(choose_file(config, os.environ), os.environ).settings.upstream
+    if not upstream.account_id or not upstream.api_token:
+        raise CommandFailed(
+            "There are no Cloudflare credentials here, so there is nothing to compare with (a demo has no account).",
+            ExitCode.USAGE,
+            "Set CLOUDFLARE_ACCOUNT_ID and CLOUDFLARE_API_TOKEN as for the gateway, or name its file with --config.",
+        )
     theirs = _theirs(upstream, date)
     with connect(context) as connection:
         ours = _ours(connection, start)

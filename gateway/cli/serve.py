@@ -144,7 +144,7 @@ def _address_file(parent: Parent) -> Iterator[Endpoint]:
 
 
 def _announce(parent: Parent, endpoint: Endpoint, options: ServeOptions, check: AccountCheck | None) -> None:
-    notes = [parent.metrics_note] if parent.metrics_note else []
+    notes: list[str] = []
     if parent.port != (options.port or parent.wanted_port) and parent.wanted_port:
         notes.insert(0, f"port {parent.wanted_port} is taken, so this gateway listens on {parent.port}")
     if parent.open_files < 4096:
@@ -166,6 +166,8 @@ def _announce(parent: Parent, endpoint: Endpoint, options: ServeOptions, check: 
         report=report,
         store_was_adopted=parent.store is not None and parent.store.was_adopted,
         notes=notes,
+        metrics_trouble=parent.metrics_trouble,
+        admin_key_file=None if parent.settings.admin_key else parent.data.admin_key_file,
     )
     _say(describe(started, time.time()))
     if options.quickstart and key_file is not None:

@@ -10,7 +10,7 @@ from typing import Final
 
 from gateway.config.settings import ServerSettings, Settings
 from gateway.diagnosis.finding import Finding
-from gateway.diagnosis.machine import examine_machine, running_gateway
+from gateway.diagnosis.machine import demo_running, examine_machine, running_gateway
 from gateway.diagnosis.store_health import examine_store
 from gateway.store.embedded import EmbeddedStore, EmbeddedStoreError, find_binary
 from gateway.supervise.account import start_check
@@ -83,6 +83,10 @@ def _credentials(settings: Settings, *, offline: bool) -> Iterator[Finding]:
         yield Finding("credentials", "ok", "the demo needs none: the simulator answers")
     elif not upstream.api_token:
         fix = "Set CLOUDFLARE_ACCOUNT_ID and CLOUDFLARE_API_TOKEN, or `upstream.account_id` and `upstream.api_token`."
+        if demo := demo_running(settings.data_dir):
+            message = f"there are none; a demo runs in {demo}, which needs none: gateway doctor --demo"
+            yield Finding("credentials", "warning", message, f"For real answers: {fix}")
+            return
         yield Finding("credentials", "problem", "there are none", fix)
     elif offline:
         yield Finding("credentials", "ok", "set; not tried (--offline)")

@@ -10,6 +10,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from http.client import HTTPException
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
@@ -18,7 +19,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from gateway.config.settings import MetricsSettings, Settings
-from gateway.diagnosis.finding import Finding
+from gateway.diagnosis.finding import Finding, Verdict
 from gateway.supervise.data_directory import owner_of
 from gateway.supervise.endpoint import Endpoint, pinned_certificate
 from gateway.supervise.errors import CannotStart
@@ -30,6 +31,8 @@ _NO_DISK: Final = 64 << 20  # a segment of every worker's spool, and the store's
 _FEW_FILES: Final = 4096  # two per request
 _TOO_FEW_FILES: Final = 256
 _SECONDS: Final = 5.0
+_SHORT_SECONDS: Final = 1.0
+_ENOUGH_BYTES: Final = 4 << 20
 
 
 @dataclass(slots=True, frozen=True)
@@ -50,6 +53,12 @@ def running_gateway(data_dir: Path) -> Running | None:
     with contextlib.suppress(OSError):
         url = (data_dir / "url").read_text(encoding="ascii").strip()
     return Running(str(pid or "unknown"), url, pinned_certificate(data_dir))
+
+
+def demo_running(data_dir: Path) -> Path | None:
+    """Where a demo runs beside this data directory, None where none does."""
+    demo = data_dir / "demo"
+    return demo if running_gateway(demo) is not None else None
 
 
 def examine_machine(settings: Settings) -> Iterator[Finding]:
@@ -96,23 +105,44 @@ def _ports(settings: Settings, running: Running | None) -> Iterator[Finding]:
     if running is not None:
         yield Finding("port", "ok", f"a gateway (pid {running.pid}) runs on this data_dir: {running.url or 'starting'}")
         return
-    yield _port("port", host, port, is_chosen=True)
+    yield _port("port", host, port, is_chosen=True, data_dir=settings.data_dir)
     if settings.metrics.listen:
         listen_host, _, listen_port = settings.metrics.listen.rpartition(":")
         is_chosen = settings.metrics.listen != MetricsSettings().listen
-        yield _port("metrics port", listen_host.strip("[]"), int(listen_port), is_chosen=is_chosen)
+        yield _port(
+            "metrics port", listen_host.strip("[]"), int(listen_port), is_chosen=is_chosen, data_dir=settings.data_dir
+        )
     else:
         yield Finding("metrics port", "ok", "metrics are switched off")
 
 
-def _port(check: str, host: str, port: int, *, is_chosen: bool) -> Finding:
+def _port(check: str, host: str, port: int, *, is_chosen: bool, data_dir: Path) -> Finding:
     try:
         bind(Address(host, port)).close()
     except CannotStart as error:
         key = "server.port" if check == "port" else "metrics.listen"
+        if _is_a_gateway(host, port, "/metrics" if check == "metrics port" else "/readyz"):
+            demo = demo_running(data_dir)
+            whose = f"the demo in {demo}" if demo else "another gateway on this machine"
+            fix = f"Stop that one before this one starts, or change `{key}`."
+            verdict: Verdict = "warning" if demo or not is_chosen else "problem"
+            return Finding(check, verdict, f"{host}:{port} belongs to {whose}", fix)
         fix = f"Stop what listens there (`ss -ltnp` shows it), or change `{key}`."
         return Finding(check, "problem" if is_chosen else "warning", str(error).partition(". ")[0], fix)
     return Finding(check, "ok", f"{host}:{port or 'any free one'} is free")
+
+
+def _is_a_gateway(host: str, port: int, path: str) -> bool:
+    """Whether what listens there is this product: it answers as one."""
+    connection = Endpoint(host, port).connect(_SHORT_SECONDS)
+    try:
+        connection.request("GET", path)
+        told = connection.getresponse().read(_ENOUGH_BYTES)
+    except (OSError, HTTPException):
+        return False
+    finally:
+        connection.close()
+    return b"gateway_workers" in told or told.startswith((b'{"status":"ready"', b'{"status":"not ready"'))
 
 
 def _open_files() -> Finding:

@@ -38,6 +38,7 @@ class AdminService:
     waiting: Waiting = int  # receipts that this worker's spool still has to bring to the store
     neuron_price: NeuronPrice = NeuronPrice()
     guesses: Guesses = field(default_factory=lambda: Guesses(time.monotonic))
+    has_webhook: Callable[[], bool] = lambda: True  # whether alerts have somewhere to go
     rollup_tags: tuple[str, ...] = ()  # what usage can be split by
     learned: Callable[[], Learned] = lambda: NOTHING_LEARNED
 

@@ -111,6 +111,8 @@ async def list_raised_alerts(question: Question) -> ObjectList[RaisedObject]:
 async def test_webhook(question: Question) -> RaisedObject:
     """POST /alerts/test: raise an alert that means nothing, so that its way to the receiver can be looked at."""
     question.body.done()
+    if not question.service.has_webhook():
+        raise InvalidRequest("No webhook is configured: set `alerts.webhook_url`.", code="no_webhook")
     registry = question.service.registry
     event = RaisedEvent(TEST, await registry.now())
     change = Change()

@@ -74,7 +74,7 @@ class Parent:
         self.store: EmbeddedStore | None = None
         self.admin_key = settings.admin_key
         self.wanted_port = self.port = settings.server.port
-        self.metrics_note = ""
+        self.metrics_trouble = ""
         self.open_files = 0
         self._signals = Signals()
         self._resources = ExitStack()
@@ -237,7 +237,7 @@ class Parent:
                 raise CannotStart(
                     f"cannot serve metrics on {listen}: {error.strerror}; set `metrics.listen`"
                 ) from error
-            self.metrics_note = f"metrics are off: {listen} is taken (set `metrics.listen`)"
+            self.metrics_trouble = f"{listen} is taken; set `metrics.listen`"
         return metrics
 
     def _wait_until_ready(self) -> None:

@@ -3,6 +3,7 @@
 import json
 
 import openai
+from support.admin_gateway import AdminGateway
 from support.command_line import Command
 
 
@@ -34,6 +35,13 @@ def test_alerts_test_is_in_the_history(command: Command) -> None:
     history = json.loads(command("alerts", "history", "--json").stdout)
     assert [each["id"] for each in history] == [json.loads(raised.stdout)["id"]]
     assert "A test of the webhook." in command("alerts", "history").stdout
+
+
+def test_alerts_test_without_a_webhook_says_so(command: Command, gateway: AdminGateway) -> None:
+    gateway.has_webhook = False
+    refused = command("alerts", "test")
+    assert (refused.returncode, "No webhook is configured" in refused.stderr) == (1, True), refused.stderr
+    assert json.loads(command("alerts", "history", "--json").stdout) == []
 
 
 def test_keys_revoke_owner_ends_all_of_its_keys_in_every_project(command: Command, client: openai.OpenAI) -> None:

@@ -55,7 +55,21 @@ def test_describe_names_each_models_status(live: Started) -> None:
     status = {line.split()[0]: line for line in lines if line.startswith("    @")}
     assert "in Cloudflare's catalogue, announced end 2027-01-31" in status[FP8]
     assert "NOT in Cloudflare's catalogue" in status["@cf/meta/llama-3.1-8b-instruct-fast"]
-    assert "2026-05-30 has passed: tried after all others" in status["@cf/meta/llama-3.1-8b-instruct"]
+    assert "2026-05-30 has passed: in no route" in status["@cf/meta/llama-3.1-8b-instruct"]
+
+
+def test_describe_says_that_an_ended_model_of_a_route_comes_last(live: Started) -> None:
+    given = load("routes: {auto: {models: ['@cf/meta/llama-3.1-8b-instruct']}}", {}, Path("/srv"), demo=True)
+    assert "has passed: tried after all others" in told(replace(live, settings=given))
+
+
+def test_describe_says_where_metrics_and_the_admin_key_are(live: Started) -> None:
+    text = told(live)
+    assert "Metrics    http://127.0.0.1:9464/metrics" in text
+    assert "Admin key" not in text
+    without = told(replace(live, metrics_trouble="127.0.0.1:9464 is taken", admin_key_file=Path("/srv/data/admin-key")))
+    assert "Metrics    off (127.0.0.1:9464 is taken)" in without
+    assert "Admin key  in /srv/data/admin-key" in without
 
 
 def test_describe_of_a_failed_check_says_so(live: Started) -> None:

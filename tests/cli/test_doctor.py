@@ -1,5 +1,6 @@
 """`gateway doctor`, run for real: what it prints and how it ends."""
 
+import fcntl
 import json
 from pathlib import Path
 
@@ -41,3 +42,15 @@ def test_doctor_invalid_configuration_exits_2(bare: Command, tmp_path: Path) -> 
     examined = bare("doctor")
     assert examined.returncode == 2
     assert "line 1" in examined.stderr
+
+
+def test_doctor_beside_a_running_demo_points_to_it(bare: Command, tmp_path: Path) -> None:
+    _configured(tmp_path)
+    lock = tmp_path / "data" / "demo" / "gateway.pid"
+    lock.parent.mkdir(mode=0o700, parents=True)
+    lock.write_text("4711\n")
+    with lock.open() as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        examined = bare("doctor", "--offline")
+    assert "PROBLEM  credentials" not in examined.stdout
+    assert "gateway doctor --demo" in " ".join(examined.stdout.split())

@@ -46,3 +46,9 @@ def test_reconcile_and_spool_replay(tmp_path: Path) -> None:
         assert sum(each["entries"] for each in status) >= 1
         verified = run_gateway(tmp_path, ("verify",), environ, "")
         assert verified.returncode == 0, verified.stdout
+
+
+def test_reconcile_without_credentials_stops_before_it_asks_anybody(tmp_path: Path) -> None:
+    refused = run_gateway(tmp_path, ("reconcile",), {"HTTPS_PROXY": "http://127.0.0.1:1"}, "")
+    assert (refused.returncode, "no Cloudflare credentials" in refused.stderr) == (2, True), refused.stderr
+    assert "CLOUDFLARE_API_TOKEN" in refused.stderr

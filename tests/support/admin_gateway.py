@@ -54,6 +54,7 @@ class AdminGateway:
     store_url: str
     url: str = ""
     started: threading.Event = field(default_factory=threading.Event)
+    has_webhook: bool = True
     minutes: int = 0  # added to the clock by which failed authentications are counted: tests are minutes apart
 
     def clock(self) -> float:
@@ -142,6 +143,7 @@ def admin_gateway(store_url: str) -> Iterator[AdminGateway]:
         admin = admin_service(store, layout, ADMIN_KEY, lambda: CATALOG, sessions.find_viewer)
         rejections = Rejections(clock=gateway.clock)
         admin = dataclasses.replace(admin, guesses=Guesses(gateway.clock), rejections=rejections)
+        admin = dataclasses.replace(admin, has_webhook=lambda: gateway.has_webhook)
         doorkeeper = Doorkeeper(sessions, SignInRate(store, layout), admin.auth.key_hash, SignIns(admin))
         app.router.routes += [Mount("/v1/organization", routes=routes(admin)), *dashboard_routes(doorkeeper)]
         yield
