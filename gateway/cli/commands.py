@@ -72,6 +72,12 @@ app.command("probe")(probe.probe_upstream)
 _FORWARDING = {"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []}
 
 
+def _print_version(is_asked: bool) -> None:
+    if is_asked:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
 @app.callback()
 def set_hints(
     context: typer.Context,
@@ -81,6 +87,9 @@ def set_hints(
     data_dir: Annotated[
         Path | None, typer.Option(help="Its data directory, for the admin key; else $GATEWAY_DATA_DIR, ./data.")
     ] = None,
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_print_version, help="Print the version.")
+    ] = False,
 ) -> None:
     """Keep what leads to the running gateway for the command that follows."""
     context.obj = Hints(url, data_dir, dict(os.environ))

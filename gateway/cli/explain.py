@@ -62,6 +62,7 @@ def explain_file(
 ) -> None:
     """Show which models would be tried for a request, in which order, why, and for how much. Asks no model."""
     body = _read(file)
+    _refuse_other_than_json(file, body)
     with connect_as_client(context) as connection:
         answer = connection.post_text("/explain", body)
     if as_json:
@@ -86,6 +87,14 @@ def _row(place: int, candidate: _Candidate) -> tuple[str, ...]:
         str(candidate.max_tokens),
         candidate.reason + _DOUBTS.get(candidate.doubt or "", ""),
     )
+
+
+def _refuse_other_than_json(file: Path, body: bytes) -> None:
+    try:
+        msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        name = "stdin" if str(file) == "-" else file
+        raise CommandFailed(f"{name} is not JSON: {error}.", ExitCode.USAGE) from error
 
 
 def _read(file: Path) -> bytes:

@@ -16,13 +16,13 @@ app = typer.Typer(no_args_is_help=True, help="The ledger: one row per request.")
 _COLUMNS = (
     Column("CREATED (UTC)"),
     Column("ID"),
-    Column("KEY"),
-    Column("MODEL"),
-    Column("IN", is_number=True),
-    Column("OUT", is_number=True),
+    Column("KEY", rank=5),
+    Column("MODEL", rank=2),
+    Column("IN", is_number=True, rank=3),
+    Column("OUT", is_number=True, rank=4),
     Column("USD", is_number=True),
-    Column("COUNT"),
-    Column("END"),
+    Column("COUNT", rank=6),
+    Column("END", rank=1),
 )
 _ATTEMPT_COLUMNS = (
     Column("ATTEMPT"),

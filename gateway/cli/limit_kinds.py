@@ -10,10 +10,12 @@ from gateway.cli.connection import Connection
 from gateway.cli.output import Column, print_table, show_dollars, show_moment
 from gateway.cli.session import find_key, find_project, keys_path
 from gateway.cli.views import KindLimit
+from gateway.core.limits import LARGEST_LIMIT
 
 LimitEntry = dict[str, str | int | None]
 
 _NANO_PER_DOLLAR = 10**9
+_MOST_DOLLARS = LARGEST_LIMIT // _NANO_PER_DOLLAR
 _COLUMNS = (
     Column("SCOPE"),
     Column("KIND"),
@@ -53,6 +55,8 @@ def read_budget(text: str) -> tuple[Decimal, str]:
         raise typer.BadParameter(f"'{text}' is no amount of dollars", param_hint="--usd") from error
     if not dollars.is_finite():
         raise typer.BadParameter(f"'{text}' is no amount of dollars", param_hint="--usd")
+    if not 0 <= dollars <= _MOST_DOLLARS:
+        raise typer.BadParameter(f"'{text}' is not between 0 and {_MOST_DOLLARS:,} dollars", param_hint="--usd")
     return dollars, window or "month"
 
 

@@ -18,6 +18,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from gateway.cli.fitting import Fitted, fit
+
 NANO_PER_DOLLAR = 10**9
 
 _NUMBER: Final = re.compile(r"-?[0-9]+(\.[0-9]+)?")
@@ -39,35 +41,52 @@ class Format(StrEnum):
 
 
 class Column(msgspec.Struct, frozen=True):
-    """A column: its heading, and whether it holds numbers."""
+    """A column: its heading, whether it holds numbers, and what is left out first where it is too narrow: the highest
+    rank. Rank 0 never is.
+    """
 
     title: str
     is_number: bool = False
+    rank: int = 0
 
 
 Row = Sequence[str]
 
 
 def print_table(columns: Sequence[Column], rows: Iterable[Row], footer: Row = ()) -> None:
-    """A table on stdout: with lines on a terminal, plain columns in a pipe."""
+    """A table on stdout: on a terminal the columns that fit, and a note about the others; in a pipe all."""
     is_terminal = sys.stdout.isatty()
-    console = Console(width=None if is_terminal else _PIPE_WIDTH, highlight=False)
-    table = Table(box=None, pad_edge=False, show_footer=bool(footer), header_style="bold", footer_style="bold")
-    for number, column in enumerate(columns):
-        table.add_column(
-            column.title,
-            footer=footer[number] if footer else "",
-            justify="right" if column.is_number else "left",
-            overflow="fold",
-        )
-    for row in rows:
-        table.add_row(*(Text(visible(cell)) for cell in row))  # Text: a name in brackets is no markup
+    room = Console().width if is_terminal else _PIPE_WIDTH
+    lines = [[visible(cell) for cell in row] for row in rows]
+    titles = [column.title for column in columns]
+    every = [titles, *lines, footer] if footer else [titles, *lines]
+    fitted = fit([column.rank for column in columns], every, room if is_terminal else sys.maxsize)
+    table = _table(columns, lines, footer, fitted)
+    console = Console(width=max(room, fitted.total), highlight=False)
     if is_terminal:
         console.print(table)
+        left_out = [title for number, title in enumerate(titles) if number not in fitted.shown]
+        if left_out:
+            print_note(f"Left out, as the terminal is {room} wide: {', '.join(left_out)}. A pipe or --json has all.")
         return
     with console.capture() as captured:
         console.print(table)
     sys.stdout.writelines(f"{line.rstrip()}\n" for line in captured.get().splitlines())
+
+
+def _table(columns: Sequence[Column], lines: Sequence[Row], footer: Row, fitted: Fitted) -> Table:
+    table = Table(box=None, pad_edge=False, show_footer=bool(footer), header_style="bold", footer_style="bold")
+    for number, width in zip(fitted.shown, fitted.widths, strict=True):
+        table.add_column(
+            columns[number].title,
+            footer=footer[number] if footer else "",
+            justify="right" if columns[number].is_number else "left",
+            width=width,
+            overflow="fold",
+        )
+    for line in lines:
+        table.add_row(*(Text(line[number]) for number in fitted.shown))  # Text: a name in brackets is no markup
+    return table
 
 
 def print_csv(columns: Sequence[Column], rows: Iterable[Row]) -> None:

@@ -25,15 +25,19 @@ _SETTINGS_HELP = explain_assignments(of_project=True)
 @app.command("create")
 def create_project(
     context: typer.Context,
-    name: Annotated[str, typer.Argument(help="A name for reports.")],
+    name: Annotated[str | None, typer.Argument(help="A name for reports.")] = None,
     settings: Annotated[
         list[str] | None,
         typer.Argument(metavar="SETTING...", help=_SETTINGS_HELP, autocompletion=complete_assignment),
     ] = None,
+    named: Annotated[str | None, typer.Option("--name", help="The name, instead of in its place.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Make a project, with limits and rules of its own. Prints its id."""
-    body = {"name": name, **read_assignments(settings or (), now(), of_project=True)}
+    words = [each for each in (named, name, *(settings or ())) if each is not None]
+    if not words:
+        raise typer.BadParameter("say how it is called", param_hint="NAME or --name")
+    body = {"name": words[0], **read_assignments(words[1:], now(), of_project=True)}
     with connect(context) as connection:
         answer = connection.post("/organization/projects", body)
     if as_json:
@@ -99,7 +103,8 @@ def update_project(
     if as_json:
         print_json(msgspec.Raw(answer))
         return
-    print_note(f"Project {found.name} ({found.id}) is changed. `gateway projects show {found.id}` shows it.")
+    name = msgspec.json.decode(answer, type=Project).name
+    print_note(f"Project {name} ({found.id}) is changed. `gateway projects show {found.id}` shows it.")
 
 
 @app.command("archive")

@@ -30,7 +30,7 @@ from gateway.cli.period import now, parse_since
 from gateway.cli.reprice import PricedRow
 from gateway.cli.reprice import reprice as reprice_rows
 from gateway.cli.session import all_projects, connect
-from gateway.cli.views import Key, NeuronDay, UsageBucket, UsageResult
+from gateway.cli.views import Health, Key, NeuronDay, UsageBucket, UsageResult
 
 
 class Dimension(StrEnum):
@@ -120,12 +120,18 @@ _AMOUNTS = (
     "requests", "gone", "input_tokens", "output_tokens", "cost_usd", "neurons", "neurons_usd", "difference_usd",
 )  # fmt: skip
 
+_RANKS = {
+    "neurons": 1, "output_tokens": 2, "input_tokens": 3, "project_id": 4, "api_key_id": 5,
+    "difference_usd": 6, "neurons_usd": 7, "gone": 8,
+}  # fmt: skip
+
 
 def report_usage(
     context: typer.Context,
-    by: Annotated[By, typer.Option(parser=_parse_by, metavar="BY", help=f"What a line stands for: {_CHOICES}.")] = By(
-        Dimension.DAY
-    ),
+    by: Annotated[
+        By,
+        typer.Option(parser=_parse_by, metavar="BY", show_default="day", help=f"What a line stands for: {_CHOICES}."),
+    ] = By(Dimension.DAY),
     since: Annotated[str, typer.Option(help="7d, 2w, or a day as 2026-11-01; whole days, UTC.")] = "7d",
     form: Annotated[Format, typer.Option("--format", help="How to print it.")] = Format.TABLE,
     as_json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,
@@ -141,7 +147,10 @@ def report_usage(
             return
         named = _name_lines(connection, by.dimension, _read_lines(connection, by, start))
         today = _read_today(connection)
+        kept = _read_kept_tags(connection) if by.tag else []
     _print_lines(by.dimension, named, Format.JSON if as_json else form)
+    if by.tag and by.tag not in kept:
+        print_note(f"Usage is not summed up by the tag {by.tag}: `ledger.rollup_tags` has {', '.join(kept) or 'none'}.")
     if today is not None:
         print_note(
             f"Today (UTC): {today.neurons:.0f} neurons of {today.free_neurons} free ones, "
@@ -159,6 +168,10 @@ def _exhaustion(today: NeuronDay) -> str:
 
 def _read_today(connection: Connection) -> NeuronDay | None:
     return next(iter(decode_all(connection.items("/organization/neurons", {"start_time": now()}), NeuronDay)), None)
+
+
+def _read_kept_tags(connection: Connection) -> list[str]:
+    return msgspec.json.decode(connection.get("/organization/health"), type=Health).rollup_tags
 
 
 def _read_lines(connection: Connection, by: By, start: int) -> Lines:
@@ -231,7 +244,10 @@ def _print_lines(by: Dimension, lines: Lines, form: Format) -> None:
     if form is Format.CSV:
         print_csv([Column(heading) for heading in headings], rows)
         return
-    columns = [Column(each.replace("_", " ").upper(), is_number=each in _AMOUNTS) for each in headings]
+    columns = [
+        Column(each.replace("_", " ").upper(), is_number=each in _AMOUNTS, rank=_RANKS.get(each, 0))
+        for each in headings
+    ]
     print_table(columns, rows, ("TOTAL", *[""] * (len(labels) - 1), *_cells(_total(lines.values()))))
 
 

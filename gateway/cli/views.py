@@ -282,3 +282,9 @@ class NeuronDay(msgspec.Struct):
     billed_nano: int
     forecast_neurons: Decimal | None = None
     exhausted_at: int | None = None
+
+
+class Health(msgspec.Struct):
+    """What usage can be split by."""
+
+    rollup_tags: list[str]

@@ -129,12 +129,6 @@ def test_limits_set_no_amount_is_usage_error(command: Command, amount: str) -> N
     assert command("limits", "set", "--usd", amount).returncode == 2
 
 
-def test_limits_set_negative_is_refused(command: Command) -> None:
-    refused = command("limits", "set", "--usd", "-1")
-    assert refused.returncode == 1
-    assert "threshold_amount" in refused.stderr
-
-
 @pytest.fixture
 def used(gateway: AdminGateway, client: openai.OpenAI) -> dict[str, str]:
     """Two projects with keys and rows of today and the day before yesterday; ids by name."""
@@ -292,3 +286,34 @@ def test_projects_create_control_character_is_refused_and_shown_harmless(command
     assert refused.returncode == 1
     assert r"control characters are not allowed, but there is \x1b" in refused.stderr
     assert "\x1b" not in refused.stderr
+
+
+def test_projects_create_takes_its_name_by_option_and_update_tells_the_new_one(
+    command: Command, client: openai.OpenAI
+) -> None:
+    made = command("projects", "create", "--name", "search", "rpm=60")
+    assert made.returncode == 0, made.stderr
+    assert client.admin.organization.projects.retrieve(made.stdout.strip()).name == "search"
+    assert "Project find (" in command("projects", "update", made.stdout.strip(), "name=find").stderr
+    assert command("projects", "create").returncode == 2
+
+
+def test_usage_by_a_tag_that_is_not_kept_says_so(command: Command) -> None:
+    assert "not summed up by the tag nobody" in command("usage", "--by", "tag:nobody").stderr
+
+
+def test_usage_help_names_its_default(bare: Command) -> None:
+    text = bare("usage", "-h").stdout
+    assert "default: day" in text.replace("(day)", "day")
+    assert "Dimension" not in text
+
+
+@pytest.mark.parametrize("amount", ["-1", "1e400", "1e-9x"])
+def test_limits_set_refuses_impossible_dollars_before_asking(bare: Command, amount: str) -> None:
+    refused = bare("limits", "set", "--usd", amount, environ={"COLUMNS": "200"})
+    assert refused.returncode == 2
+    assert "dollars" in refused.stderr
+
+
+def test_version_is_an_option_too(bare: Command) -> None:
+    assert bare("--version").stdout == f"{__version__}\n"

@@ -4,7 +4,7 @@ import asyncio
 import json
 from pathlib import Path
 
-from support.command_line import Result, run_gateway
+from support.command_line import Command, Result, run_gateway
 from support.upstreams import on_loop
 from support.worker import FAST, FP8, RunningWorker, asking, running_worker
 
@@ -44,3 +44,10 @@ async def test_explain_failures_say_what_to_do(store_url: str, tmp_path: Path) -
         assert (stranger.returncode, "virtual key from GATEWAY_API_KEY" in stranger.stderr) == (4, True)
         keyless = await run(worker, tmp_path, str(file), GATEWAY_API_KEY="")
         assert (keyless.returncode, "No virtual key" in keyless.stderr) == (4, True)
+
+
+def test_explain_what_is_no_json_exits_2(bare: Command, tmp_path: Path) -> None:
+    (tmp_path / "body.txt").write_text("hello")
+    refused = bare("explain", "body.txt")
+    assert refused.returncode == 2
+    assert refused.stderr.startswith("Error: body.txt is not JSON")
