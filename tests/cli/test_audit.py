@@ -10,13 +10,13 @@ def test_audit_shows_who_did_what_and_what_changed(command: Command, client: ope
     assert command("projects", "create", "team").returncode == 0
     client.admin.organization.projects.create(name="other")
     assert command("limits", "set", "--project", "team", "--usd", "5").returncode == 0
-    assert command("limits", "set", "--project", "team", "--usd", "-5").returncode == 1
+    assert command("projects", "update", "team", "allowed_models=nobody").returncode == 1
     printed = command("audit")
     assert printed.returncode == 0, printed.stderr
     heading, refused, limited, by_sdk, made = printed.stdout.splitlines()
     assert heading.split()[:3] == ["AT", "(UTC)", "EVENT"]
     assert "request.refused" in refused
-    assert "threshold_amount" in refused
+    assert "allowed_models" in refused
     assert "admin (gateway-cli/" in limited
     assert 'spend_limit: none → {"limit_nano":5000000000' in limited
     assert "127.0.0.1" in limited

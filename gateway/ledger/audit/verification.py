@@ -108,7 +108,7 @@ class Verifier:
             portion.hours += 1
 
     async def _check_books(self, first: int, now: int, portion: Portion, assignment: Assignment) -> None:
-        days = list(range(first, now + 1, DAY))
+        days = list(range(first, now + DAY + 1, DAY))  # and tomorrow: the store's clock may have been ahead
         scopes = await self._scopes()
         await self._settle(lambda: check_counters(self._store, self._layout, days, scopes), portion, assignment)
         await self._settle(lambda: check_holds(self._store, self._layout, scopes), portion, assignment)
