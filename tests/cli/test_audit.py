@@ -16,7 +16,7 @@ def test_audit_shows_who_did_what_and_what_changed(command: Command, client: ope
     heading, refused, limited, by_sdk, made = printed.stdout.splitlines()
     assert heading.split()[:3] == ["AT", "(UTC)", "EVENT"]
     assert "request.refused" in refused
-    assert "allowed_models" in refused
+    assert "nobody" in refused
     assert "admin (gateway-cli/" in limited
     assert 'spend_limit: none → {"limit_nano":5000000000' in limited
     assert "127.0.0.1" in limited
