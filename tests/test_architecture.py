@@ -138,6 +138,7 @@ HOMES: dict[str, tuple[str, ...]] = {
     "prometheus_client": ("gateway.metrics",),
     "yaml": ("gateway.config", "gateway.simulator"),
     "uvicorn": ("gateway.supervise", "gateway.simulator"),
+    "httptools": ("gateway.supervise",),
     "uvloop": ("gateway.supervise", "gateway.simulator"),
     "typer": ("gateway.cli",),
     "click": ("gateway.cli",),

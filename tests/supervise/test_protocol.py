@@ -107,6 +107,46 @@ def test_request_that_does_not_end_in_time_is_answered_408(begun: bytes) -> None
     assert _talk(client, seconds=0.2)[0] == 408
 
 
+def test_nonsense_is_refused_in_the_envelope_and_hung_up_on() -> None:
+    async def client(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> tuple[int, bytes]:
+        writer.write(b"nonsense\r\n\r\n")
+        found = await _answer(reader)
+        assert await reader.read() == b""
+        return found
+
+    status, body = _talk(client)
+    assert status == 400
+    assert json.loads(body)["error"]["type"] == "invalid_request_error"
+
+
+@pytest.mark.parametrize("begun", [b"\x00nonsense", b"GET / HT"], ids=["nonsense", "too slow"])
+def test_what_comes_behind_a_request_is_never_answered_before_it(begun: bytes) -> None:
+    async def client(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> tuple[int, bytes]:
+        writer.write(b"POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 3\r\n\r\nabc" + begun)
+        found = await _answer(reader)
+        said = await reader.read()
+        assert said == b"" or said.startswith(b"HTTP/1.1 408")
+        return found
+
+    assert _talk(client, seconds=0.2) == (200, b"3")
+
+
+@pytest.mark.parametrize("offer", [b"h2c", b"websocket"])
+def test_body_behind_an_offer_to_upgrade_is_read(offer: bytes) -> None:
+    async def client(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> list[tuple[int, bytes]]:
+        head = (
+            b"POST / HTTP/1.1\r\nhost: a\r\nconnection: upgrade\r\nupgrade: %s\r\ncontent-length: 3\r\n\r\nabc" % offer
+        )
+        writer.write(head)
+        first = await _answer(reader)
+        writer.write(head[:-2])
+        await writer.drain()
+        writer.write(head[-2:])
+        return [first, await _answer(reader)]
+
+    assert _talk(client) == [(200, b"3")] * 2
+
+
 def test_connection_that_says_nothing_is_closed_without_a_word() -> None:
     async def client(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> bytes:
         return await reader.read()

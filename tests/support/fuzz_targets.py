@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from support.raw_http import read_independently, serve_bytes
 from support.upstream_cases import hear, reader_for
 
 from gateway.config.load import load
@@ -117,6 +118,21 @@ def forwarded(data: bytes) -> None:
     assert found == "127.0.0.1" or found in data.decode("latin-1")
 
 
+def http(data: bytes) -> None:
+    """Bytes on a connection of the product's server: requests read as anybody else reads them, in any pieces."""
+    whole, third = serve_bytes([data]), 1 + len(data) // 3
+    pieces = serve_bytes([data[at : at + third] for at in range(0, len(data), third)])
+    assert pieces.requests[: len(whole.requests)] == whole.requests  # in pieces, more may be done before a refusal
+    others = read_independently(data)
+    assert [each[::2] for each in pieces.requests[: len(others)]] == [
+        each[::2] for each in others[: len(pieces.requests)]
+    ]
+    for heard in (whole, pieces):
+        assert set(heard.statuses) <= {200, 400}
+        assert heard.statuses.count(200) == len(heard.requests)
+        assert 400 not in heard.statuses[:-1]  # after which it hangs up
+
+
 @dataclass(slots=True, frozen=True)
 class Target:
     """A parser, how it may refuse, and words that get a fuzzer further than chance."""
@@ -138,6 +154,12 @@ _CHAT: Final = (b'"messages"', b'"role"', b'"content"', b'"tools"', b'"function"
 _EVENTS: Final = (b"data: ", b"\n\n", b"\r", b"[DONE]", b'"response"', b'"usage"', b'"tool_calls"', b'"choices"')
 _ADMIN: Final = (b'"limits"', b'"kind"', b'"window"', b'"limit"', b'"tags"', b'"allowed_models"', b'"spend"')
 _YAML: Final = (b"server:", b"models:", b"prices:", b"${", b"}", b"&a", b"*a", b"!!", b"\n  ", b"- ", b"_file: x")
+_HTTP: Final = (
+    b"\r\n", b"\r", b"\n", b"\r\n ", b" ", b":", b"\x00", b"content-length: 38\r\n", b"content-length: 0\r\n",
+    b"transfer-encoding: chunked\r\n", b"transfer-encoding: gzip\r\n", b"0\r\n\r\n", b"26\r\n", b"HTTP/1.0",
+    b"connection: upgrade\r\nupgrade: h2c\r\n", b"connection: close\r\n", b"expect: 100-continue\r\n", b"CONNECT ",
+    b"GET /readyz HTTP/1.1\r\nhost: hidden\r\n\r\n",
+)  # fmt: skip
 
 TARGETS: Final = {
     "chat": Target(chat_request, (GatewayError,), _JSON + _CHAT),
@@ -149,5 +171,6 @@ TARGETS: Final = {
     "admin_body": Target(admin_body, (), _JSON + _ADMIN),
     "admin_query": Target(admin_query, (GatewayError,), (b"limit=", b"&", b"after=", b"order=desc", b"%", b"+")),
     "credentials": Target(credentials, (), (b"sk-", b"session=", b";", b'"', b"=")),
+    "http": Target(http, (), _HTTP),
     "forwarded": Target(forwarded, (), (b",", b"127.0.0.1", b"10.0.0.1", b"[", b"]:", b"::1")),
 }
