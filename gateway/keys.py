@@ -19,6 +19,7 @@ from gateway.core.records import AdminKey, Identity, Key, Organization, Project
 from gateway.guesses import Guesses, Outcome, uncounted
 from gateway.store.contract import Store
 from gateway.store.layout import Layout
+from gateway.store.stored import stored
 
 PREFIX = "sk-"
 ADMIN_PREFIX = "sk-admin-"
@@ -29,10 +30,10 @@ _CHECK_LENGTH = 6  # 62**6 > 2**32: a CRC-32
 CACHE_SECONDS = 60.0
 CACHE_SIZE = 4096  # identities, about 1.5 KB each
 
-_decode_key = msgspec.json.Decoder(Key).decode
-_decode_admin_key = msgspec.json.Decoder(AdminKey).decode
-_decode_project = msgspec.json.Decoder(Project).decode
-_decode_organization = msgspec.json.Decoder(Organization).decode
+_decode_key = stored(Key, "key")
+_decode_admin_key = stored(AdminKey, "admin key")
+_decode_project = stored(Project, "project")
+_decode_organization = stored(Organization, "organization")
 _encode = msgspec.json.Encoder().encode
 
 

@@ -2,21 +2,20 @@
 
 from collections.abc import Collection, Sequence
 
-import msgspec
-
 from gateway.core.alerts import Owner, SpendAlert
 from gateway.core.limits import limits_of
 from gateway.core.records import Key, Organization, Project
 from gateway.store.contract import Reply, Store
 from gateway.store.layout import Layout
+from gateway.store.stored import readable, stored
 
 Subject = tuple[str, str]
 """A scope and the id of its organisation (empty), project or key."""
 
-_decode_organization = msgspec.json.Decoder(Organization).decode
-_decode_project = msgspec.json.Decoder(Project).decode
-_decode_key = msgspec.json.Decoder(Key).decode
-_decode_alert = msgspec.json.Decoder(SpendAlert).decode
+_decode_organization = stored(Organization, "organization")
+_decode_project = stored(Project, "project")
+_decode_key = stored(Key, "key")
+_decode_alert = stored(SpendAlert, "alert")
 
 
 def counters(owner: Owner) -> str:
@@ -43,11 +42,11 @@ async def _organization(store: Store, layout: Layout) -> list[Owner]:
     data, alerts = await store.pipeline(
         [("HGET", layout.shared("org"), "data"), ("HVALS", spend_alerts_key(layout, None))]
     )
-    if not data:
-        return []
-    record = _decode_organization(data)
-    limits = limits_of(record.spend_limit, record.limits)
-    return [Owner("organization", record.id, "organization", limits, _spend_alerts(alerts))]
+    records = readable(_decode_organization, [data] if data else [])
+    return [
+        Owner("organization", each.id, "organization", limits_of(each.spend_limit, each.limits), _spend_alerts(alerts))
+        for each in records
+    ]
 
 
 async def _projects(store: Store, layout: Layout, ids: Sequence[str]) -> list[Owner]:
@@ -56,8 +55,7 @@ async def _projects(store: Store, layout: Layout, ids: Sequence[str]) -> list[Ow
     replies = await store.pipeline(commands)
     found = []
     for data, alerts in zip(replies[: len(ids)], replies[len(ids) :], strict=True):
-        if data:
-            record = _decode_project(data)
+        for record in readable(_decode_project, [data] if data else []):
             limits = limits_of(record.spend_limit, record.limits)
             found.append(Owner("project", record.id, record.name, limits, _spend_alerts(alerts)))
     return found
@@ -68,9 +66,9 @@ async def _keys(store: Store, layout: Layout, ids: Sequence[str]) -> list[Owner]
         return []
     hashes = await store.command("HMGET", layout.shared("key_hashes"), *ids)
     replies = await store.pipeline([("HGET", layout.key(each.decode()), "data") for each in hashes if each])
-    records = [_decode_key(data) for data in replies if data]
+    records = readable(_decode_key, [data for data in replies if data])
     return [Owner("key", record.id, record.name, limits_of(None, record.limits)) for record in records]
 
 
 def _spend_alerts(values: Sequence[Reply]) -> list[SpendAlert]:
-    return [_decode_alert(value) for value in values]
+    return readable(_decode_alert, values)

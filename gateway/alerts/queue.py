@@ -12,6 +12,7 @@ import msgspec
 from gateway.core.alerts import ReachedThreshold, WatchedAmount
 from gateway.store.contract import Store
 from gateway.store.layout import Layout
+from gateway.store.stored import readable, stored
 
 MOST_ALERTS: Final = 1_000
 """Raised alerts that are kept. An undelivered one that falls out of them is lost, and counted."""
@@ -48,7 +49,7 @@ class RaisedAlert:
 
 
 _encode = msgspec.json.Encoder().encode
-_decode = msgspec.json.Decoder(RaisedEvent).decode
+_decode = stored(RaisedEvent, "raised alert")
 
 
 def event_text(event: RaisedEvent) -> str:
@@ -94,4 +95,4 @@ class AlertQueue:
 
 
 def _alerts(entries: list[tuple[bytes, list[bytes]]]) -> list[RaisedAlert]:
-    return [RaisedAlert(place.decode(), _decode(fields[1])) for place, fields in entries]
+    return [RaisedAlert(place.decode(), event) for place, fields in entries for event in readable(_decode, fields[1:2])]

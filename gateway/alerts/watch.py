@@ -30,6 +30,7 @@ from gateway.core.limits import Meter, Window
 from gateway.store.contract import Store
 from gateway.store.layout import Layout
 from gateway.store.lease import Lease
+from gateway.store.stored import readable, stored
 
 ROUND_SECONDS: Final = 5.0
 LEASE_MS: Final = 15_000  # another worker takes over so long after the last one died
@@ -48,7 +49,7 @@ class _Details(msgspec.Struct):
     project: str | None = None
 
 
-_decode_details = msgspec.json.Decoder(_Details).decode
+_decode_details = stored(_Details, "audit entry")
 
 Report = Callable[[ReachedThreshold], None]
 
@@ -138,8 +139,8 @@ class AlertWatch:
         for place, flat in entries:
             self._last_act = place.decode()
             fields = dict(zip(flat[::2], flat[1::2], strict=True))
-            project = _decode_details(fields.get(b"details", b"{}")).project
-            for name in (fields.get(b"target", b"").decode(), project or ""):
+            details = readable(_decode_details, [fields.get(b"details", b"{}")])
+            for name in (fields.get(b"target", b"").decode(), *(each.project or "" for each in details)):
                 scope = {"proj": "project", "key": "key"}.get(name.partition("_")[0])
                 if scope is not None:
                     found.add((scope, name))

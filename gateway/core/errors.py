@@ -22,6 +22,7 @@ GatewayError
 │   └── UpstreamFailed       502  it broke, or answered what nobody can read
 └── ServiceError             ours
     ├── StoreAway            503  the accounting store cannot be reached, so nothing may be spent
+    ├── RecordUnreadable     503  what the store holds was written by another version, or is damaged
     └── InternalError        500
 
 Status, type and code sit on the class and follow OpenAI's published errors; a call may name a more special code.
@@ -219,6 +220,13 @@ class StoreAway(ServiceError):
 
     type = "service_unavailable_error"
     default_code = "store_unavailable"
+
+
+class RecordUnreadable(ServiceError):
+    """A record in the store cannot be read; until an operator has acted, asking again does not help."""
+
+    default_code = "stored_record_unreadable"
+    should_retry = False
 
 
 class InternalError(ServiceError):

@@ -19,6 +19,7 @@ from gateway.core.viewer import Viewer
 from gateway.keys import hash_secret, is_well_formed, load_admin_key, load_identity
 from gateway.store.contract import Store
 from gateway.store.layout import Layout
+from gateway.store.stored import stored
 
 COOKIE = "gateway_session"
 SESSION_SECONDS = 8 * 3600  # a working day; then the key has to be shown again
@@ -55,8 +56,8 @@ class Session:
 
 
 _encode = msgspec.json.Encoder().encode
-_decode = msgspec.json.Decoder(_Record).decode
-_decode_project = msgspec.json.Decoder(Project).decode
+_decode = stored(_Record, "session")
+_decode_project = stored(Project, "project")
 
 
 class Sessions:

@@ -19,6 +19,7 @@ from gateway.core.records import Identity, Key, Organization, Project
 from gateway.ledger.contract import Held, HoldEnded, HoldRequest, Refused, Revoked, Stale
 from gateway.ledger.places import Keys, Places, rollup_name
 from gateway.store.contract import Argument, Reply, Store
+from gateway.store.stored import stored
 
 LEASE_MS = 30_000
 LATE_MS = 15_000  # longer than any deadline, shorter than tombstones are kept (60 s, settle.lua)
@@ -26,9 +27,9 @@ _REMEMBERED = 4096
 _ATTEMPTS = 4  # a wrong clock and a wrong window are each corrected by one answer
 
 _encode_carry = msgspec.msgpack.Encoder().encode
-_decode_key = msgspec.json.Decoder(Key).decode
-_decode_project = msgspec.json.Decoder(Project).decode
-_decode_organization = msgspec.json.Decoder(Organization).decode
+_decode_key = stored(Key, "key")
+_decode_project = stored(Project, "project")
+_decode_organization = stored(Organization, "organization")
 
 Outcome = Held | Refused | Stale | Revoked
 

@@ -11,6 +11,7 @@ from itertools import pairwise
 from typing import Literal
 
 from gateway.core.receipt import Receipt
+from gateway.ledger.audit.sums import parse_sums
 from gateway.ledger.rows import RowFilter, iterate_rows
 from gateway.store.contract import Store
 from gateway.store.layout import Layout
@@ -19,7 +20,6 @@ Width = Literal["1m", "1h", "1d"]
 Dimension = Literal["project", "key", "model"]
 
 SECONDS: dict[Width, int] = {"1m": 60, "1h": 3600, "1d": 86400}
-SUMS = 8  # in a roll-up's field
 SCAN_COUNT = 1000  # fields per HSCAN step: about a millisecond of the store's time
 
 Group = tuple[str | None, str | None, str | None, str | None]  # project, key, model, tag; None where not grouped by it
@@ -143,7 +143,7 @@ async def _by_key(store: Store, layout: Layout, query: UsageQuery, bounds: list[
     for sums, table in zip(found, tables, strict=True):
         for name, value in table.items():
             project, key, model = name.decode().split("|", 2)
-            sums.add(query.group(project, key, model), _parse(value))
+            sums.add(query.group(project, key, model), parse_sums(value))
     return found
 
 
@@ -177,7 +177,7 @@ async def _by_hour(
             hour, group = parse(name.decode())
             number = (int(hour) - bounds[0]) // step
             if 0 <= number < len(found):
-                found[number].add(group, _parse(value))
+                found[number].add(group, parse_sums(value))
     return found
 
 
@@ -219,11 +219,6 @@ async def _read_hashes(store: Store, names: Sequence[str]) -> list[dict[bytes, b
             if cursor == b"0":
                 del open_scans[number]
     return tables
-
-
-def _parse(value: bytes) -> list[int]:
-    found = [int(part) for part in value.split()]
-    return found if len(found) == SUMS else [*found, 0]  # written before the last sum was counted
 
 
 def total(usages: Iterable[Usage]) -> Usage:

@@ -8,15 +8,14 @@ import heapq
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 
-import msgspec
-
 from gateway.core.receipt import Receipt
 from gateway.store.contract import Store
 from gateway.store.layout import Layout
+from gateway.store.stored import stored
 
 CHUNK = 100  # index entries asked for at a time
 
-_decode = msgspec.json.Decoder(Receipt).decode
+decode_row = stored(Receipt, "row")
 
 
 @dataclass(slots=True, frozen=True)
@@ -44,7 +43,7 @@ Place = tuple[int, bytes]  # created_ms and id: the order of rows, newest first
 async def get_row(store: Store, layout: Layout, request_id: str) -> Receipt | None:
     """One row by its request id, or None."""
     found = await store.command("GET", layout.row(request_id))
-    return None if found is None else _decode(found)
+    return None if found is None else decode_row(found)
 
 
 async def list_rows(
@@ -87,7 +86,7 @@ async def _take(
     if not chunk:
         return False
     found = await store.pipeline([("GET", layout.row(name.decode())) for _, name in chunk])
-    rows.extend(row for row in (_decode(data) for data in found if data is not None) if filters.admits(row))
+    rows.extend(row for row in (decode_row(data) for data in found if data is not None) if filters.admits(row))
     return len(rows) > limit
 
 

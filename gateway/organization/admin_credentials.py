@@ -13,8 +13,9 @@ from gateway.core.records import AdminKey, AdminRole
 from gateway.keys import ADMIN_PREFIX, hash_secret, new_secret, redact
 from gateway.organization.change import Actor, Change
 from gateway.organization.registry import Registry, new_id, text
+from gateway.store.stored import stored
 
-_decode = msgspec.json.Decoder(AdminKey).decode
+_decode = stored(AdminKey, "admin key")
 
 _ORGANIZATION: Final = "organization"
 _PROJECT: Final = "project:"

@@ -5,6 +5,7 @@ Two streams, each of a bounded length, so that no flood of refused requests push
 all is (ms, sequence, stream).
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -15,6 +16,7 @@ from gateway.core.errors import GatewayError
 from gateway.organization.change import Actor
 from gateway.store.contract import Reply, Store
 from gateway.store.layout import Layout
+from gateway.store.stored import stored
 
 MOST_REFUSALS: Final = 5_000
 REFUSED: Final = "request.refused"
@@ -23,6 +25,7 @@ _CHUNK = 500  # entries of each stream in one round trip
 _LATEST_MS = 2**53
 _PREFIX = "audit_log-"
 _SUFFIX = "-refused"
+_PLACE = re.compile(rf"{_PREFIX}([0-9]{{1,16}})-([0-9]{{1,18}})({_SUFFIX})?")
 
 _encode = msgspec.json.Encoder().encode
 
@@ -74,8 +77,8 @@ class Act:
         return self.target if self.target.startswith("proj_") else _decode_details(self.details).project
 
 
-_decode_who = msgspec.json.Decoder(Who).decode
-_decode_details = msgspec.json.Decoder(ActDetails).decode
+_decode_who = stored(Who, "audit entry")
+_decode_details = stored(ActDetails, "audit entry")
 
 
 @dataclass(slots=True, frozen=True)
@@ -99,11 +102,8 @@ class Search:
 
 def read_place(act_id: str) -> Place | None:
     """The place an entry's id names; None where it is no such id."""
-    is_refused = act_id.endswith(_SUFFIX)
-    ms, dash, sequence = act_id.removeprefix(_PREFIX).removesuffix(_SUFFIX).partition("-")
-    if not act_id.startswith(_PREFIX) or not dash or not (ms + sequence).isdecimal() or len(act_id) > 60:
-        return None
-    return int(ms), int(sequence), int(is_refused)
+    found = _PLACE.fullmatch(act_id)
+    return (int(found[1]), int(found[2]), int(bool(found[3]))) if found else None
 
 
 class Audit:

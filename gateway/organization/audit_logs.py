@@ -14,9 +14,12 @@ from gateway.organization.audit import Act, Place, Search, read_place
 from gateway.organization.exchange import Question
 from gateway.organization.objects import ObjectList
 from gateway.organization.parameters import Query
+from gateway.store.stored import stored
 
 _DEFAULT_LIMIT, _MAX_LIMIT = 20, 100
 _LATEST_SECOND = 4_102_444_800  # 2100-01-01
+
+_read = stored(dict[str, Any], "audit entry")  # whatever an act says of itself and of records
 
 AuditObject = dict[str, object]
 
@@ -67,7 +70,7 @@ def _read_search(query: Query) -> Search:
         if second is not None and is_lower:
             earliest = max(earliest, second * 1000 + shift)
         elif second is not None:
-            latest = min(latest, second * 1000 + shift)
+            latest = max(0, min(latest, second * 1000 + shift))
     return Search(
         events=query.texts("event_types"),
         projects=query.texts("project_ids"),
@@ -100,7 +103,7 @@ def _audit_object(act: Act, names: dict[str, str]) -> AuditObject:
     )
     if act.project_id is not None:
         log.project = {"id": act.project_id, "name": names.get(act.project_id)}
-    details = msgspec.json.decode(act.details, type=dict[str, Any])  # whatever the act says of itself
+    details = _read(act.details)
     said = {name: value for name, value in details.items() if value is not None and name != "project"}
     told = said if act.is_refused else {"data" if act.event.endswith(".created") else "changes_requested": said}
     return {**msgspec.structs.asdict(log), act.event: {"id": act.target, **told}}
@@ -128,7 +131,7 @@ def _difference(before: bytes, after: bytes) -> AuditObject:
 
 
 def _members(record: bytes) -> AuditObject:
-    return msgspec.json.decode(record, type=dict[str, Any]) if record else {}  # any record
+    return _read(record) if record else {}
 
 
 def _chosen(members: AuditObject, names: Sequence[str]) -> AuditObject:

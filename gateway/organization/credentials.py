@@ -17,6 +17,7 @@ from gateway.organization.key_records import write_key, write_rotation
 from gateway.organization.new_limits import bind_new_limits
 from gateway.organization.record_changes import KeyChange
 from gateway.organization.registry import Registry, new_id, text
+from gateway.store.stored import stored
 
 
 class ServiceAccount(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -36,8 +37,8 @@ class IssuedKey(msgspec.Struct, frozen=True):
     secret: str
 
 
-_decode_key = msgspec.json.Decoder(Key).decode
-_decode_account = msgspec.json.Decoder(ServiceAccount).decode
+_decode_key = stored(Key, "key")
+_decode_account = stored(ServiceAccount, "service account")
 
 
 class Credentials:

@@ -3,6 +3,7 @@
 Endpoints are plain coroutine functions from a `Question` to something JSON can say; everything about HTTP is here.
 """
 
+import logging
 import secrets
 import time
 from collections.abc import Awaitable, Callable, Mapping
@@ -11,7 +12,16 @@ from dataclasses import dataclass, replace
 import msgspec
 from starlette.types import Receive, Scope, Send
 
-from gateway.core.errors import BodyTooLarge, Forbidden, GatewayError, InvalidKey, MethodNotAllowed, NotFound, StoreAway
+from gateway.core.errors import (
+    BodyTooLarge,
+    Forbidden,
+    GatewayError,
+    InternalError,
+    InvalidKey,
+    MethodNotAllowed,
+    NotFound,
+    StoreAway,
+)
 from gateway.core.viewer import Viewer
 from gateway.keys import hash_secret, is_well_formed, load_identity, redact
 from gateway.organization.change import Actor
@@ -21,6 +31,8 @@ from gateway.relay import bearer_token
 
 # No object of the admin API is anywhere near this size.
 MAX_BODY_BYTES = 256 * 1024
+
+_log = logging.getLogger("gateway.organization")
 
 _CREDENTIALS = (b"authorization", b"cookie")
 _AGENT_LENGTH = 200  # of a client's name for itself, in the audit
@@ -93,6 +105,10 @@ class Endpoint:
             return
         except GatewayError as error:
             status, content, extra = error.status, error.envelope(), error.headers()
+        except Exception:  # noqa: BLE001 - a broken promise of ours; the client gets an envelope all the same
+            _log.exception("request %s failed", request_id)
+            ours = InternalError("The gateway had an error while processing your request; its log has the cause.")
+            status, content = ours.status, ours.envelope()
         headers = [
             (b"content-type", b"application/json"),
             (b"content-length", b"%d" % len(content)),

@@ -22,6 +22,7 @@ from gateway.organization.new_limits import bind_new_limits
 from gateway.organization.record_changes import ProjectChange
 from gateway.store.contract import Store
 from gateway.store.layout import Layout
+from gateway.store.stored import stored
 
 T = TypeVar("T")
 
@@ -32,8 +33,8 @@ _ID_CHARACTERS: Final = 24  # log2(62) * 24 = 143 random bits
 _ROUNDS: Final = 10
 
 _encode = msgspec.json.Encoder().encode
-_decode_project = msgspec.json.Decoder(Project).decode
-_decode_organization = msgspec.json.Decoder(Organization).decode
+_decode_project = stored(Project, "project")
+_decode_organization = stored(Organization, "organization")
 
 
 def new_id(prefix: str) -> str:

@@ -20,11 +20,12 @@ from gateway.organization.money import NANO_PER_CENT, cents, cents_to_nano
 from gateway.organization.objects import Deleted, ObjectList
 from gateway.organization.parameters import Body, missing_parameter
 from gateway.organization.registry import new_id, text
+from gateway.store.stored import stored
 
 _MOST_OF_A_SCOPE = 100
 _MOST_RECIPIENTS = 20
 
-_decode = msgspec.json.Decoder(SpendAlert).decode
+_decode = stored(SpendAlert, "alert")
 
 
 class Channel(msgspec.Struct, kw_only=True):

@@ -4,7 +4,7 @@ from typing import Any
 
 import httpx2
 import pytest
-from support.gateway import GatewayProcess
+from support.gateway import ADMIN_KEY, GatewayProcess
 
 HELLO = [{"role": "user", "content": "Hello"}]
 
@@ -119,6 +119,49 @@ def test_upstream_refusing_our_token_is_never_the_users_401(product: GatewayProc
     assert answer.headers["x-gateway-upstream-code"] == "10000"
     row = product.row(answer.headers["x-request-id"])
     assert (row["end_reason"], row["status"], row["cost_nano"]) == ("failed", 502, 0)
+
+
+NINES = "9" * 30
+CURSORS = (
+    "0", "-1", "1.5", "1e9", "x", NINES, "9" * 5000, "\u0663", "\u00b2", "\x00", "\r\n", "nan", "inf", "+1", "0x1",
+    "null", "page_", "page_-1", "page_0", f"page_{NINES}", "page_\u0663", "page_1795651201", "1_", "_1", f"{NINES}_x",
+    "-1_x", "\u00b2_x", "1795651658417_req_x", "audit_log-", "audit_log--5", "audit_log-5-", "audit_log-1-1",
+    "audit_log-\u00b2-1", f"audit_log-{NINES}-1", f"audit_log-1-{NINES}",
+    "audit_log-18446744073709551615-18446744073709551615-refused",
+    "audit_log-9999999999999999-999999999999999999", "1-1", f"{NINES}-0", "counters", "999999999999", "\U0001f600",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("path", "names"),
+    [
+        ("/projects", ("after", "limit")),
+        ("/projects/{project}/api_keys", ("after",)),
+        ("/projects/{project}/service_accounts", ("after",)),
+        ("/projects/{project}/spend_alerts", ("after",)),
+        ("/projects/{project}/rate_limits", ("after", "before")),
+        ("/admin_api_keys", ("after",)),
+        ("/audit_logs", ("after", "before", "effective_at[gte]", "effective_at[lt]")),
+        ("/ledger", ("page", "start_time", "end_time")),
+        ("/verify", ("page", "start_time")),
+        ("/usage/completions?start_time=1795651200", ("page", "end_time", "bucket_width")),
+        ("/costs?start_time=1795651200", ("page",)),
+        ("/neurons?start_time=1795651200", ("page",)),
+        ("/alerts", ("after", "limit")),
+    ],
+)
+def test_cursors_and_bounds_nobody_gave_are_refused_or_lead_nowhere(
+    product: GatewayProcess, path: str, names: tuple[str, ...]
+) -> None:
+    """The dashboard reads these very endpoints."""
+    project = product.admin("GET", "/projects")["data"][0]["id"]
+    address = f"{product.base_url}/organization{path.format(project=project)}"
+    with httpx2.Client(trust_env=False, timeout=30, headers={"authorization": f"Bearer {ADMIN_KEY}"}) as client:
+        for name in names:
+            for value in CURSORS:
+                answer = client.get(httpx2.URL(address).copy_merge_params({name: value}))
+                assert answer.status_code in (200, 400), (path, name, value, answer.text)
+                assert answer.status_code == 200 or answer.json()["error"]["message"]
 
 
 def test_refusals_before_the_upstream_leave_no_row(product: GatewayProcess) -> None:

@@ -4,6 +4,7 @@ A target returns, or refuses in the way it promises; anything else that leaves i
 committed inputs, `make fuzz` looks for new ones.
 """
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,21 +13,31 @@ from typing import Final
 from support.raw_http import read_independently, serve_bytes
 from support.upstream_cases import hear, reader_for
 
+from gateway.config.document import Reading
 from gateway.config.load import load
 from gateway.config.problems import ConfigErrors
+from gateway.config.teams import read_teams
 from gateway.core.answer import Failure
 from gateway.core.call import Call, Message, Tool
 from gateway.core.catalog import Catalog
-from gateway.core.errors import GatewayError
+from gateway.core.errors import GatewayError, RecordUnreadable
 from gateway.core.reading import read_call
+from gateway.core.records import AdminKey, Key, Organization, Project
 from gateway.core.sse import EventTooLarge, SseParser
 from gateway.dashboard.sessions import _read_token
 from gateway.keys import is_well_formed, redact
+from gateway.ledger.audit.sums import parse_sums
+from gateway.ledger.audit.verification import Assignment, UnknownCursor, _first_hour
 from gateway.ledger.frames import decode_frames, encode_frame
+from gateway.ledger.rows import _read_cursor, decode_row
+from gateway.organization.audit import read_place
+from gateway.organization.buckets import read_question
 from gateway.organization.limit_changes import read_limit_changes
 from gateway.organization.listing import read_part
 from gateway.organization.parameters import Body, Query
 from gateway.organization.rules import read_rules
+from gateway.organization.usage import _COSTS, _USAGE
+from gateway.store.stored import stored
 from gateway.supervise.proxies import TrustedProxies
 from gateway.surfaces import SURFACES
 from gateway.upstreams import UPSTREAMS
@@ -37,6 +48,7 @@ _CALL: Final = Call(
     "chat", "auto", (Message("user", "hi"),), stream=True, tools=(Tool("f", "", {}),), request_id="req_1:0"
 )
 _GRANTED: Final = 4096
+_RECORDS: Final = [stored(each, "record") for each in (Organization, Project, Key, AdminKey)]
 
 
 def chat_request(data: bytes) -> None:
@@ -84,6 +96,28 @@ def spool_frames(data: bytes) -> None:
     assert data.startswith(b"".join(encode_frame(number, payload) for number, payload in frames))
 
 
+def teams(data: bytes) -> None:
+    """A file of teams."""
+    read_teams(data.decode("utf-8", "replace"), Reading({}, Path("/nowhere")))
+
+
+def records(data: bytes) -> None:
+    """What lies in the store, as another version or a hand may have left it."""
+    for read in (*_RECORDS, decode_row, parse_sums):
+        with contextlib.suppress(RecordUnreadable):
+            read(data)
+
+
+def upstream_headers(data: bytes) -> None:
+    """The header lines of an upstream answer: any of them, with any values."""
+    lines = (line.partition(":") for line in data.decode("latin-1").splitlines())
+    headers = {name.lower(): value.strip() for name, _, value in lines}
+    for status in (200, 429, 500):
+        failure = _UPSTREAM.failure(status, headers, b'{"errors":[{"code":3040,"message":"Capacity"}]}')
+        assert isinstance(failure, Failure)
+        assert failure.retry_after is None or 0 <= failure.retry_after < float("inf")
+
+
 def admin_body(data: bytes) -> None:
     """A body for the admin API: limits, and the rules of projects and keys."""
     for read in (read_limit_changes, read_rules):
@@ -101,6 +135,21 @@ def admin_query(data: bytes) -> None:
     part = read_part(query)
     assert 1 <= part.limit <= 100
     query.done()
+
+
+def cursors(data: bytes) -> None:
+    """What a list or report is asked to go on after: a place in it, or a refusal."""
+    text = data.decode("utf-8", "replace")
+    place = read_place(text)
+    assert place is None or (place[0] < 10**16 and place[1] < 10**18)
+    with contextlib.suppress(ValueError):
+        assert _read_cursor(text)[0] >= 0
+    with contextlib.suppress(UnknownCursor):
+        assert _first_hour(Assignment(cursor=text), 0) >= 0
+    for report in (_USAGE, _COSTS):
+        with contextlib.suppress(GatewayError):
+            asked = read_question(Query(b"start_time=1795651200&" + data), report, 1_795_700_000)
+            assert 0 <= asked.usage.start <= asked.usage.end
 
 
 def credentials(data: bytes) -> None:
@@ -167,9 +216,13 @@ TARGETS: Final = {
     "events": Target(upstream_events, (), _EVENTS + _JSON),
     "answer": Target(upstream_answer, (), _JSON + _EVENTS),
     "configuration": Target(configuration, (ConfigErrors,), _YAML),
+    "teams": Target(teams, (ConfigErrors,), (b"projects:", b"keys:", b"limits:", b"usd/month: ", b"expires: ", *_YAML)),
+    "records": Target(records, (), (b'"rules"', b'"limits"', b'"previous"', b'"attempts"', *_JSON)),
+    "upstream_headers": Target(upstream_headers, (), (b"retry-after: ", b"nan", b"inf", b"-1", b"1e400")),
     "frames": Target(spool_frames),
     "admin_body": Target(admin_body, (), _JSON + _ADMIN),
     "admin_query": Target(admin_query, (GatewayError,), (b"limit=", b"&", b"after=", b"order=desc", b"%", b"+")),
+    "cursors": Target(cursors, (), (b"page=", b"page_", b"audit_log-", b"-refused", b"_", b"9" * 20, b"&", b"limit=")),
     "credentials": Target(credentials, (), (b"sk-", b"session=", b";", b'"', b"=")),
     "http": Target(http, (), _HTTP),
     "forwarded": Target(forwarded, (), (b",", b"127.0.0.1", b"10.0.0.1", b"[", b"]:", b"::1")),

@@ -13,7 +13,7 @@ from typing import Final
 
 import msgspec
 
-from gateway.core.errors import StoreAway
+from gateway.core.errors import RecordUnreadable, StoreAway
 from gateway.ledger.audit.reading import read_hash
 from gateway.ledger.audit.trimming import Trimmer
 from gateway.ledger.audit.verification import Assignment, Portion, Verifier
@@ -87,7 +87,7 @@ class Auditor:
                 _log.info("the check of the books waits for the store: %s", error.message)
             except OSError as error:  # rows stay until they can be exported
                 _log.error("rows past their time cannot be exported: %s", error)
-            except (ValueError, msgspec.MsgspecError):  # unreadable is worth a line each time, and no reason to stop
+            except (RecordUnreadable, ValueError, msgspec.MsgspecError):  # worth a line each time, no reason to stop
                 _log.exception("the books could not be checked")
 
     async def round(self) -> bool:

@@ -3,18 +3,15 @@
 from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass
 
-import msgspec
-
 from gateway.core.receipt import Receipt
 from gateway.ledger.audit.sums import Sums, parse_sums
+from gateway.ledger.rows import decode_row
 from gateway.store.contract import Argument, Reply, Store
 from gateway.store.layout import Layout
 
 ROWS_AT_ONCE = 100  # a reply of about 60 kB, a millisecond of this worker's time
 _SCAN_COUNT = 1000
 READS_AT_ONCE = 2000  # fields read in one step: about a millisecond of the store's time
-
-_decode = msgspec.json.Decoder(Receipt).decode
 
 
 @dataclass(slots=True, frozen=True)
@@ -41,7 +38,7 @@ async def walk_rows(
         moments = [int(float(score)) for score in flat[1::2]]
         found = await store.pipeline([("GET", layout.row(name)) for name in names])
         yield [
-            Indexed(name, moment, None if data is None else _decode(data))
+            Indexed(name, moment, None if data is None else decode_row(data))
             for name, moment, data in zip(names, moments, found, strict=True)
         ]
         last = moments[-1]

@@ -6,6 +6,7 @@ In their order: requests, prompt, completion, cached tokens, cost (nano-dollars)
 from collections.abc import Iterable, Mapping
 from typing import Final
 
+from gateway.core.errors import RecordUnreadable
 from gateway.core.limits import Kind
 
 Sums = tuple[int, ...]
@@ -14,14 +15,17 @@ ZERO: Sums = (0,) * 8
 
 
 def parse_sums(value: bytes | None) -> Sums:
-    """A field as it lies in the store; nothing there is zero. Raises ValueError where it is no roll-up's field."""
+    """A field as it lies in the store; nothing there is zero. Raises RecordUnreadable for anything else."""
     if value is None:
         return ZERO
-    found = tuple(int(part) for part in value.split())
+    try:
+        found = tuple(int(part) for part in value.split())
+    except ValueError:
+        found = ()
     if len(found) == len(ZERO) - 1:  # written before the last sum was counted
         found += (0,)
     if len(found) != len(ZERO):
-        raise ValueError(f"{value[:80]!r} is no field of a roll-up")
+        raise RecordUnreadable(f"The store holds {value[:80]!r} where the sums of a roll-up should be.")
     return found
 
 

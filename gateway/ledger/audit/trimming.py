@@ -22,6 +22,7 @@ from gateway.ledger.audit.row_check import HOUR
 from gateway.ledger.audit.sums import ZERO, Sums, parse_sums, plus, write_sums
 from gateway.ledger.places import rollup_name
 from gateway.ledger.rollups import row_sums
+from gateway.ledger.rows import decode_row
 from gateway.store.contract import Argument, Store
 from gateway.store.layout import Layout
 
@@ -141,7 +142,7 @@ class Trimmer:
         if not state.pending:
             return
         found = await self._store.pipeline([("GET", self._layout.row(name)) for name in state.pending])
-        rows = [msgspec.json.decode(data, type=Receipt) for data in found if data is not None]
+        rows = [decode_row(data) for data in found if data is not None]
         commands: list[list[Argument]] = [["ZREM", self._layout.rows(), *state.pending]]
         commands += [
             ["ZREM", self._layout.rows(scope), *(row.id for row in rows if scope in _scopes(row))]

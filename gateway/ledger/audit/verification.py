@@ -6,6 +6,7 @@ stays short; its cursor says where the next one goes on.
 """
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -183,7 +184,7 @@ class Verifier:
 
 def _first_hour(assignment: Assignment, first: int) -> int:
     if assignment.cursor is not None:
-        if not assignment.cursor.isdecimal():
+        if not re.fullmatch(r"[0-9]{1,11}", assignment.cursor):
             raise UnknownCursor("not a cursor of a verification")
         hour = int(assignment.cursor)
         return max(first, hour - hour % HOUR)

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gateway.core.errors import RecordUnreadable
 from gateway.core.limits import Kind
 from gateway.ledger.audit.sums import ZERO, add_up, amount, parse_sums, plus, write_sums
 
@@ -26,7 +27,7 @@ def test_parse_sums_of_seven_has_no_clients_gone() -> None:
 
 def test_parse_sums_nothing_is_zero_and_other_text_is_refused() -> None:
     assert parse_sums(None) == ZERO == add_up([])
-    with pytest.raises(ValueError, match="roll-up"):
+    with pytest.raises(RecordUnreadable, match="roll-up"):
         parse_sums(b"1 2 3")
 
 
