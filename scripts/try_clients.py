@@ -2,7 +2,8 @@
 
 Each is installed into build/clients, runs what docs/clients.md shows for it as it stands, and then its program in
 scripts/clients. Names on the command line choose; without any, all are tried. Exit 1 where one fails. Needs the
-network, for the packages only; too large for every run of the tests, so docs/clients.md says when it last passed.
+network, for the packages only; too large for every run of the tests (Open WebUI alone takes 7 GB), so docs/clients.md
+says when it last passed.
 """
 
 import json
@@ -44,6 +45,7 @@ CLIENTS = {
         "Vercel AI SDK", ("ai", "@ai-sdk/openai-compatible", "@ai-sdk/openai"), "vercel.mjs", is_node=True
     ),
     "aider": Client("aider", ("aider-chat",), "aider.sh"),
+    "openwebui": Client("Open WebUI", ("open-webui",), "openwebui.py"),
 }
 
 

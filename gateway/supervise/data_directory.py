@@ -53,7 +53,9 @@ class DataDirectory:
         `was_left_in_a_hurry` tells whether the last gateway here was killed: its workers may still be leaving.
         """
         try:
-            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            for folder in (*reversed(self.path.parents), self.path):  # a demo's is `demo` in what becomes the real one
+                if not folder.is_dir():
+                    folder.mkdir(mode=0o700, exist_ok=True)
             with tempfile.TemporaryFile(dir=self.path):
                 pass
             self._lock = os.open(self.path / "gateway.pid", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)

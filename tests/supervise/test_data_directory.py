@@ -14,7 +14,7 @@ from gateway.supervise.errors import CannotStart
 def test_open_makes_a_private_directory_and_locks_it(tmp_path: Path) -> None:
     data = DataDirectory(tmp_path / "a" / "b")
     data.open()
-    assert data.path.stat().st_mode & 0o777 == 0o700
+    assert {each.stat().st_mode & 0o777 for each in (data.path, data.path.parent)} == {0o700}
     assert (data.path / "gateway.pid").read_text() == f"{os.getpid()}\n"
     with pytest.raises(CannotStart, match=f"pid {os.getpid()}"):
         DataDirectory(data.path).open()
