@@ -116,6 +116,18 @@ def test_limits_of_the_security_page_are_those_of_the_code() -> None:
     assert {what: number for what, number in limits.items() if number not in told[what]} == {}
 
 
+def test_files_and_targets_named_in_the_text_exist() -> None:
+    """What `make` is told, and every path below a folder of ours; a folder's trailing slash says that runs make it."""
+    named = " ".join(re.findall(r"`([^`\n]+)`", _without_code(MANUAL)))
+    targets = set(re.findall(r"(?m)^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8")))
+    assert set(re.findall(r"\bmake ([a-z]+)", named)) - targets == set()
+    paths = set(
+        re.findall(r"(?<![\w/.])((?:tests|gateway|deploy|scripts|benchmarks|docs)/[\w./*-]*[\w*])(?!/)\b", named)
+    )
+    assert len(paths) > 20
+    assert sorted(path for path in paths if not list(ROOT.glob(path))) == []
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
 def test_links_lead_to_something(page: Path) -> None:
     broken = []
