@@ -1,7 +1,7 @@
 """Makes the three locks: what the gateway and its extras install, the vocabulary, and what builds the package.
 
 Every version exact, every file by its hash. Run by `make lock`. The resolver lives in an environment of its own; the
-files name no index. A resolver sees its own Python only, so what older ones of those we support need besides is named.
+files name no index. They are made with the oldest Python that is supported: newer ones need nothing more, only less.
 """
 
 import re
@@ -13,7 +13,6 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 VOCABULARY = "llama-models==0.3.0"
-OLDER_PYTHONS = "async-timeout>=4.0.3,<6"  # redis-py asks for it before Python 3.11.3; Debian 12 has 3.11.2
 HEADER = """\
 # What `pip install '.[embedded,tokenizer,fast,otel]'` installs, exact and hashed. Made by `make lock`.
 # Used by `make run`, `make test` and the Dockerfile: pip install --require-hashes -r requirements.lock
@@ -37,8 +36,7 @@ def main() -> int:
         python = folder / "tools" / "bin" / "python"
         subprocess.run([python, "-m", "pip", "install", "--quiet", "pip-tools>=7.5,<8"], check=True)
         extras = [f"--extra={extra}" for extra in ("embedded", "tokenizer", "fast", "otel")]
-        (folder / "older.in").write_text(OLDER_PYTHONS)
-        found = _compile(python, folder, [*extras, "pyproject.toml", folder / "older.in"])
+        found = _compile(python, folder, [*extras, "pyproject.toml"])
         (ROOT / "requirements.lock").write_text(HEADER + found)
         builders = tomllib.loads((ROOT / "pyproject.toml").read_text())["build-system"]["requires"]
         (folder / "build.in").write_text("\n".join(builders))

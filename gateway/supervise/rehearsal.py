@@ -1,12 +1,12 @@
 """Before a gateway replaces its program, the new one says what it would do: `gateway serve … --rehearse`.
 
-The child reads the configuration and loads everything a worker runs, but opens and binds nothing; the parent compares
-what it says with what cannot change while clients are connected.
+The child reads the configuration, loads everything and has one worker get ready; the parent compares what it says with
+what cannot change while clients are connected.
 """
 
+import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Sequence
 from importlib import import_module
@@ -16,6 +16,7 @@ import msgspec
 from gateway.config.settings import Settings
 from gateway.supervise.errors import CannotStart
 from gateway.supervise.listener import Address, bind, check_certificate
+from gateway.supervise.trial import try_worker
 from gateway.worker import WorkerSettings
 
 OPTION = "--rehearse"
@@ -40,7 +41,9 @@ def verdict_on(settings: Settings) -> Verdict:
 
 
 def rehearse(settings: Settings, app: str) -> int:
-    """The child: load everything, say the verdict on stdout. Raises CannotStart where the program would not work."""
+    """The child: try everything, say the verdict on stdout. Raises CannotStart where the program would not work."""
+    said = os.dup(1)
+    os.dup2(2, 1)  # what a worker prints is no verdict
     check_certificate(settings.server)
     module, _, function = app.partition(":")
     try:
@@ -48,8 +51,9 @@ def rehearse(settings: Settings, app: str) -> int:
         import_module("gateway.supervise.worker_process")
     except (ImportError, AttributeError, ValueError, OSError) as error:
         raise CannotStart(f"the new program does not work: {type(error).__name__}: {error}") from error
-    sys.stdout.buffer.write(msgspec.json.encode(verdict_on(settings)))
-    sys.stdout.buffer.flush()
+    try_worker(settings, app)
+    with open(said, "wb") as verdict:
+        verdict.write(msgspec.json.encode(verdict_on(settings)))
     return 0
 
 

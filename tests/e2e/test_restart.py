@@ -7,7 +7,7 @@ import httpx2
 import openai
 from support.command_line import run_gateway
 from support.gateway import GatewayProcess, gateway
-from support.running import is_running, wait_until
+from support.running import free_port, is_running, wait_until
 
 from gateway.simulator import Simulator
 
@@ -94,3 +94,17 @@ def test_restarts_under_load_lose_no_request_no_stream_and_no_row(tmp_path: Path
             tmp_path, ("--data-dir", "data", "verify"), {"GATEWAY_ADMIN_KEY": "sk-admin-only-for-tests"}, ""
         ).returncode
         assert product.stop() == 0
+
+
+def test_restart_onto_a_store_that_does_not_answer_is_refused_and_nothing_is_interrupted(
+    tmp_path: Path, upstream: Simulator, store_url: str
+) -> None:
+    with gateway(tmp_path, upstream, store_url, extra="alerts: {}") as product:
+        workers = product.workers()
+        text = product.config.read_text(encoding="utf-8")
+        product.config.write_text(text.replace(store_url, f"redis://127.0.0.1:{free_port()}/0"), encoding="utf-8")
+        told = run_gateway(tmp_path, ("--data-dir", "data", "restart"), {}, "")
+        assert told.returncode == 1
+        assert "would not be ready: store:" in told.stderr
+        assert product.workers() == workers
+        assert product.chat({"model": "auto", "messages": [{"role": "user", "content": "Hello"}]}).status_code == 200

@@ -130,6 +130,19 @@ def test_restart_into_a_broken_configuration_is_refused_and_nothing_happens(data
         assert "THE RESTART IS REFUSED" in gateway.errors()
 
 
+@pytest.mark.parametrize(("mark", "why"), [("broken", "installation is broken"), ("unready", "nothing to serve from")])
+def test_restart_into_a_program_whose_workers_do_not_get_ready_is_refused(data_dir: Path, mark: str, why: str) -> None:
+    with TinyGateway(data_dir) as gateway:
+        (data_dir / mark).touch()
+        record = restart(gateway)
+        assert record.restarts == 0
+        assert why in record.refusal
+        assert gateway.get("/who")["pid"] in gateway.started["workers"]
+        (data_dir / mark).unlink()
+        assert restart(gateway) == RestartRecord(restarts=1, asked=2)
+        assert gateway.end() == 0
+
+
 def test_restart_onto_another_data_directory_is_refused(data_dir: Path) -> None:
     config = data_dir.parent / "config.json"
     config.write_text("{}")

@@ -45,7 +45,11 @@ class TinyApp:
             os._exit(9)
         if scope["path"] == "/hang":
             os.kill(os.getpid(), signal.SIGSTOP)
-        await send({"type": "http.response.start", "status": 200, "headers": []})
+        is_unready = scope["path"] == "/readyz" and (self.worker.settings.data_dir / "unready").exists()
+        await send({"type": "http.response.start", "status": 503 if is_unready else 200, "headers": []})
+        if is_unready:
+            await send({"type": "http.response.body", "body": b'{"problems":["nothing to serve from"]}'})
+            return
         if scope["path"] == "/stream":
             await self._stream(send)
             return
@@ -90,6 +94,8 @@ class TinyApp:
 
     async def _live(self, receive: Receive, send: Send) -> None:
         await receive()
+        if (self.worker.settings.data_dir / "broken").exists():
+            raise RuntimeError("this installation is broken")
         await send({"type": "lifespan.startup.complete"})
         await receive()
         (self.worker.settings.data_dir / f"left-{self.worker.slot}").touch()
