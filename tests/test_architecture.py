@@ -153,7 +153,8 @@ HOMES: dict[str, tuple[str, ...]] = {
 
 # Modules that load others by name, late: the arrows above hold for the names as well.
 LATE_LOADERS = {
-    "gateway.cli.main": "a command pays for no other's imports",
+    "gateway.cli.commands": "a command pays for no other's imports",
+    "gateway.cli.main": "serve and simulate pay for none of the other commands' imports",
     "gateway.client.select": "the fast client may be absent, and the one not in use costs start-up and memory",
     "gateway.supervise.rehearsal": "the parent process never loads what only a worker runs",
     "gateway.supervise.worker_process": "the parent process never loads what only a worker runs",

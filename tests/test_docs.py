@@ -9,7 +9,7 @@ import pytest
 import typer
 from support.sources import ROOT, python_sources
 
-from gateway.cli.commands import app
+from gateway.cli.commands import make_tree
 from gateway.client.account import MAX_REPLY_BYTES
 from gateway.config.schema import described_keys
 from gateway.config.settings import ChatSettings, ServerSettings, UpstreamSettings
@@ -82,7 +82,7 @@ def test_every_environment_variable_of_ours_is_documented() -> None:
 
 
 def test_every_command_is_documented() -> None:
-    commands = [*_commands(typer.main.get_command(app), "gateway"), "gateway serve", "gateway simulate"]
+    commands = [*_commands(typer.main.get_command(make_tree()), "gateway"), "gateway serve", "gateway simulate"]
     assert len(commands) > 5
     missing = sorted({command for command in commands if not re.search(rf"{command}\b", MANUAL)})
     assert not missing, "\n".join(missing)

@@ -16,6 +16,7 @@ import typer
 from gateway.cli.configuration_file import AsJson
 from gateway.cli.connection import Connection
 from gateway.cli.failure import CommandFailed, ExitCode
+from gateway.cli.option_group import grouped
 from gateway.cli.output import print_json, print_line, print_note
 from gateway.cli.session import Yes, account_named, accounts_path, confirm, connect, keys_path
 from gateway.cli.team_plan import Action, Step, make_plan
@@ -96,6 +97,9 @@ def apply_file(context: typer.Context, options: ApplyOptions) -> None:
             print_json(report)
     if report.done and not options.as_json:
         print_note(f"Done: {_count(steps)}.")
+
+
+apply_teams = grouped(apply_file, ApplyOptions)
 
 
 def _tell(steps: Sequence[Step], left_alone: Sequence[Step], file: Path) -> None:

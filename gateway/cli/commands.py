@@ -1,75 +1,78 @@
-"""The whole command line: every command in one tree, and the root options they share. It does nothing itself."""
+"""The whole command line: every command in one tree, and the root options they share. It does nothing itself.
+
+The module of a command is loaded when the command is asked for: with all of them, each call would pay for the libraries
+of the others, half a second of it.
+"""
 
 import os
+from collections.abc import Iterable
+from importlib import import_module
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
 from gateway import __version__
-from gateway.cli import (
-    admin_keys,
-    alerts,
-    apply,
-    audit,
-    backup,
-    configuration,
-    doctor,
-    explain,
-    export,
-    keys,
-    ledger,
-    limits,
-    probe,
-    projects,
-    reconcile,
-    restart,
-    service_accounts,
-    spool,
-    usage,
-    verify,
-)
-from gateway.cli.configuration_file import AsJson
 from gateway.cli.examples import add_examples
 from gateway.cli.failure import CommandFailed
 from gateway.cli.main import OWN_MODULE, run_module
-from gateway.cli.option_group import grouped
 from gateway.cli.output import print_failure, print_json
 from gateway.cli.place import Hints
 
-app = typer.Typer(
-    name="gateway",
-    no_args_is_help=True,
-    help="An OpenAI-compatible gateway to Llama 8B models on Cloudflare Workers AI.",
-    context_settings={"help_option_names": ["-h", "--help"]},
-    pretty_exceptions_enable=False,  # a traceback with local values could show a key
-)
-app.add_typer(projects.app, name="projects")
-app.add_typer(service_accounts.app, name="service-accounts")
-app.add_typer(keys.app, name="keys")
-app.add_typer(limits.app, name="limits")
-app.add_typer(alerts.app, name="alerts")
-app.add_typer(admin_keys.app, name="admin-keys")
-app.add_typer(ledger.app, name="ledger")
-app.add_typer(configuration.app, name="config")
-app.command("usage")(usage.report_usage)
-app.command("export")(export.export_rows)
-app.command("reconcile")(reconcile.reconcile_day)
-app.add_typer(spool.app, name="spool")
-app.command("apply")(grouped(apply.apply_file, apply.ApplyOptions))
-app.command("audit")(audit.list_acts)
-app.command("backup")(backup.write_backup)
-app.command("restore")(backup.restore_backup)
-app.command("verify")(verify.verify_books)
-app.command("models")(configuration.list_models)
-app.command("explain")(explain.explain_file)
-app.command("check")(configuration.check_file)
-app.command("restart")(restart.restart_gateway)
-app.command("doctor")(doctor.examine_here)
-app.command("probe")(probe.probe_upstream)
+# In the order of the help: a command, the module below gateway.cli that knows it, and its function or tree there.
+_COMMANDS: Final = {
+    "projects": ("projects", "app"),
+    "service-accounts": ("service_accounts", "app"),
+    "keys": ("keys", "app"),
+    "limits": ("limits", "app"),
+    "alerts": ("alerts", "app"),
+    "admin-keys": ("admin_keys", "app"),
+    "ledger": ("ledger", "app"),
+    "config": ("configuration", "app"),
+    "usage": ("usage", "report_usage"),
+    "export": ("export", "export_rows"),
+    "reconcile": ("reconcile", "reconcile_day"),
+    "spool": ("spool", "app"),
+    "apply": ("apply", "apply_teams"),
+    "audit": ("audit", "list_acts"),
+    "backup": ("backup", "write_backup"),
+    "restore": ("backup", "restore_backup"),
+    "verify": ("verify", "verify_books"),
+    "models": ("configuration", "list_models"),
+    "explain": ("explain", "explain_file"),
+    "check": ("configuration", "check_file"),
+    "restart": ("restart", "restart_gateway"),
+    "doctor": ("doctor", "examine_here"),
+    "probe": ("probe", "probe_upstream"),
+}
+_OF_NO_MODULE: Final = ("version", "--version")
 
 # Here they are only listed, and found behind root options: what they take is known to the modules they come with.
-_FORWARDING = {"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []}
+_FORWARDING: Final = {"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []}
+
+
+def make_tree(names: Iterable[str] = tuple(_COMMANDS)) -> typer.Typer:
+    """The root with these commands, and with those that have no module among the others."""
+    tree = typer.Typer(
+        name="gateway",
+        no_args_is_help=True,
+        help="An OpenAI-compatible gateway to Llama 8B models on Cloudflare Workers AI.",
+        context_settings={"help_option_names": ["-h", "--help"]},
+        pretty_exceptions_enable=False,  # a traceback with local values could show a key
+    )
+    tree.callback()(set_hints)
+    for name in names:
+        module, attribute = _COMMANDS[name]
+        command = getattr(import_module(f"gateway.cli.{module}"), attribute)
+        if isinstance(command, typer.Typer):
+            tree.add_typer(command, name=name)
+        else:
+            tree.command(name)(command)
+    for name, forward in (("serve", forward_serve), ("simulate", forward_simulate)):
+        tree.command(name, context_settings=_FORWARDING, add_help_option=False)(forward)
+    tree.command("version")(show_version)
+    add_examples(tree)
+    return tree
 
 
 def _print_version(is_asked: bool) -> None:
@@ -78,7 +81,6 @@ def _print_version(is_asked: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
 def set_hints(
     context: typer.Context,
     url: Annotated[
@@ -95,20 +97,17 @@ def set_hints(
     context.obj = Hints(url, data_dir, dict(os.environ))
 
 
-@app.command("serve", context_settings=_FORWARDING, add_help_option=False)
 def forward_serve(context: typer.Context) -> None:
     """Run the gateway until Ctrl-C or SIGTERM."""
     raise typer.Exit(run_module(OWN_MODULE["serve"], context.args))
 
 
-@app.command("simulate", context_settings=_FORWARDING, add_help_option=False)
 def forward_simulate(context: typer.Context) -> None:
     """Run a simulated Workers AI until Ctrl-C: no account, no cost."""
     raise typer.Exit(run_module(OWN_MODULE["simulate"], context.args))
 
 
-@app.command("version")
-def show_version(as_json: AsJson = False) -> None:
+def show_version(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
     """Print the version."""
     if as_json:
         print_json({"version": __version__})
@@ -116,13 +115,12 @@ def show_version(as_json: AsJson = False) -> None:
         typer.echo(__version__)
 
 
-add_examples(app)
-
-
 def run(arguments: list[str]) -> int:
     """Run one command; its exit code."""
+    first = arguments[0] if arguments else ""  # anything but a command: the help, a completion, options of the root
+    names = [first] if first in _COMMANDS else () if first in _OF_NO_MODULE else tuple(_COMMANDS)
     try:
-        app(arguments, prog_name="gateway")
+        make_tree(names)(arguments, prog_name="gateway")
     except CommandFailed as failure:
         print_failure(failure.message, failure.advice)
         return failure.code

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import typer
 
-from gateway.cli.commands import app
+from gateway.cli.commands import make_tree
 from gateway.cli.examples import EXAMPLES, shown
 from gateway.cli.simulate import app as simulate_app
 from gateway.cli.start import app as serve_app
@@ -28,7 +28,7 @@ def _commands(command: object, name: str = "") -> Found:
     return found
 
 
-COMMANDS = _commands(typer.main.get_command(app))
+COMMANDS = _commands(typer.main.get_command(make_tree()))
 
 
 def test_every_command_has_examples_and_every_example_its_command() -> None:

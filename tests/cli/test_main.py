@@ -28,6 +28,30 @@ def test_main_serve_loads_neither_tables_nor_http_client() -> None:
     assert found.stdout == "[]\n"
 
 
+@pytest.mark.parametrize("words", [["keys", "list", "--help"], ["version"]])
+def test_main_command_loads_no_library_of_the_others(words: list[str]) -> None:
+    program = f"""\
+import sys
+from gateway.cli.main import main
+sys.argv = {["gateway", *words]}
+assert main() == 0
+others = "gateway.cli.backup", "gateway.cli.doctor", "gateway.config.load", "redis"
+print([name for name in others if name in sys.modules], file=sys.stderr)
+"""
+    found = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert found.stderr == "[]\n"
+
+
+@pytest.mark.parametrize("before", [(), ("--data-dir", "keys"), ("--url", "http://127.0.0.1:9")])
+def test_main_command_is_found_behind_root_options_and_a_wrong_one_is_refused(
+    bare: Command, before: tuple[str, ...]
+) -> None:
+    assert "--grace" in bare(*before, "keys", "rotate", "--help").stdout
+    refused = bare(*before, "keyz", "list")
+    assert refused.returncode == 2
+    assert "keys" in refused.stderr  # what may be meant
+
+
 def test_main_root_help_lists_every_command(bare: Command) -> None:
     text = bare("--help").stdout
     for name in ("serve", "simulate", "check", "models", "projects", "keys", "limits", "usage", "ledger", "version"):

@@ -28,7 +28,7 @@ from support.receiver import Receiver, receiver
 from support.running import wait_until
 from support.sources import ROOT
 
-from gateway.cli.commands import app
+from gateway.cli.commands import make_tree
 from gateway.cli.simulate import app as simulate_app
 from gateway.cli.start import app as serve_app
 from gateway.simulator import Simulator
@@ -273,7 +273,7 @@ def commands() -> dict[str, Any]:  # Typer has a Click of its own, without a pub
             for words, found in below(child, f"{name} {word}".strip()).items()
         }
 
-    return below(typer.main.get_command(app), "")
+    return below(typer.main.get_command(make_tree()), "")
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())

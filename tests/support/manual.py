@@ -16,7 +16,7 @@ from support.running import clean_environment
 from support.sources import ROOT
 from typer.testing import CliRunner
 
-from gateway.cli.commands import app
+from gateway.cli.commands import make_tree
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 PAGES += [page for folder in ("deploy", "benchmarks") for page in sorted((ROOT / folder).rglob("*.md"))]
