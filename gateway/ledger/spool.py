@@ -6,6 +6,7 @@ left is opened read-only by whoever gets its lock, confirmed on its behalf, and 
 """
 
 import contextlib
+import errno
 import fcntl
 import os
 import shutil
@@ -34,12 +35,12 @@ class _Segment:
 class SpoolDirectory:
     """A locked spool directory: its segments on disk, and how far the store has confirmed them."""
 
-    def __init__(self, path: Path, lock: int) -> None:
+    def __init__(self, path: Path, lock: int | None) -> None:
         self.path = path
         self.name = path.name
         self.confirmed = _read_confirmed(path)
         self._lock = lock
-        self._confirmed_file = os.open(path / "confirmed", os.O_RDWR | os.O_CREAT, 0o600)
+        self._confirmed_file: int | None = None
         self._segments: list[_Segment] = []
 
     @property
@@ -68,6 +69,8 @@ class SpoolDirectory:
         """The store has everything up to `number`: the settle step and the rows."""
         self.confirmed = number
         with contextlib.suppress(OSError):  # only saves the next owner from sending these again
+            if self._confirmed_file is None:
+                self._confirmed_file = os.open(self.path / "confirmed", os.O_RDWR | os.O_CREAT, 0o600)
             os.pwrite(self._confirmed_file, b"%020d" % number, 0)
 
     def rewind(self, number: int) -> None:
@@ -94,8 +97,9 @@ class SpoolDirectory:
 
     def close(self) -> None:
         """Let go of the lock: anybody may adopt what is left."""
-        os.close(self._confirmed_file)
-        os.close(self._lock)
+        for file in (self._confirmed_file, self._lock):
+            if file is not None:
+                os.close(file)
 
     def scan(self) -> None:
         """Find the segments of a directory that somebody else wrote; torn tails are left out."""
@@ -108,12 +112,10 @@ class SpoolDirectory:
 
 
 class Spool(SpoolDirectory):
-    """The spool a worker writes. `clock` is unix seconds."""
+    """The spool a worker writes. `clock` is unix seconds. On a full disk it has no room, and may not be there yet."""
 
-    def __init__(
-        self, path: Path, lock: int, clock: Callable[[], float] = time.time, segment_bytes: int = SEGMENT_BYTES
-    ) -> None:
-        super().__init__(path, lock)
+    def __init__(self, path: Path, clock: Callable[[], float], segment_bytes: int) -> None:
+        super().__init__(path, None)
         self._clock = clock
         self._segment_bytes = segment_bytes
         self._number = 0
@@ -135,6 +137,8 @@ class Spool(SpoolDirectory):
 
     def prepare(self) -> None:
         """Have a segment in hand for when the present one is full. Without disk space there is simply none."""
+        if self._lock is None:
+            self._lock = _make_directory(self.path)
         if self._spare is None:
             self._spare = self._allocate()
         if self._file < 0:
@@ -217,15 +221,8 @@ class Spool(SpoolDirectory):
 
 
 def create_spool(root: Path, clock: Callable[[], float] = time.time, segment_bytes: int = SEGMENT_BYTES) -> Spool:
-    """A new spool under `root`. It is locked before it gets its name, so nobody adopts it in between."""
-    name = str(uuid.uuid4())
-    hidden = root / f".{name}"
-    hidden.mkdir(parents=True, mode=0o700)
-    lock = _lock(hidden)
-    if lock is None:
-        raise AssertionError("nobody knows this name yet")
-    hidden.rename(root / name)
-    return Spool(root / name, lock, clock, segment_bytes)
+    """A new spool under `root`."""
+    return Spool(root / str(uuid.uuid4()), clock, segment_bytes)
 
 
 def adopt_spools(root: Path) -> list[SpoolDirectory]:
@@ -250,6 +247,22 @@ def sync_file(file: int) -> None:
         os.fdatasync(file)
     finally:
         os.close(file)
+
+
+def _make_directory(path: Path) -> int | None:
+    """The lock of a new directory, None without disk space. It is locked before it gets its name: nobody adopts it."""
+    hidden = path.with_name(f".{path.name}")
+    try:
+        hidden.mkdir(parents=True, exist_ok=True, mode=0o700)
+        lock = _lock(hidden)
+        if lock is None:
+            raise AssertionError("nobody knows this name yet")
+        hidden.rename(path)
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        return None
+    return lock
 
 
 def _lock(path: Path) -> int | None:

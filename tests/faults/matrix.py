@@ -1,7 +1,6 @@
 """The faults themselves: each breaks something at moments nobody has chosen while clients ask, and heals it again."""
 
 import random
-import resource
 import shutil
 import signal
 from collections.abc import Callable, Mapping
@@ -9,14 +8,11 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
-from support.gateway import GatewayProcess
-
 from faults.load import PACE, Demand
 from faults.rig import Rig, kill, pause
 from gateway.ledger.frames import HEAD_BYTES, decode_frames
 
 EVENTS: Final = 16  # of a streamed answer, a few more than it has
-_FULL_DISK_BYTES: Final = 1024 * 1024  # less than a segment of the spool, more than a log
 
 Fault = Callable[[Rig, int], None]
 """Breaks the rig so many times while its load runs."""
@@ -75,21 +71,14 @@ def fill_disk(rig: Rig, times: int) -> None:
     """No room for a spool: workers that start then have none until there is room again."""
     for _ in range(times):
         rig.load.more_answers(20)
-        for product in rig.gateways:
-            _limit_files(product, _FULL_DISK_BYTES)
+        for disk, product in zip(rig.disks, rig.gateways, strict=True):
+            disk.fill()
             for pid in rig.workers(product):
                 kill(pid)
         rig.load.more_answers(5, status=503)
-        for product in rig.gateways:
-            _limit_files(product, resource.RLIM_INFINITY)
+        for disk in rig.disks:
+            disk.free()
     rig.load.more_answers(10)
-
-
-def _limit_files(product: GatewayProcess, size: int) -> None:
-    assert product.process is not None
-    for pid in [product.process.pid, *product.workers()]:
-        hard = resource.prlimit(pid, resource.RLIMIT_FSIZE)[1]
-        resource.prlimit(pid, resource.RLIMIT_FSIZE, (size, hard))
 
 
 def cut_spools(rig: Rig, times: int) -> None:
@@ -165,7 +154,7 @@ def restart_gateways(rig: Rig, times: int) -> None:
 
 FAULTS: Final[Mapping[str, tuple[Fault, int, int]]] = MappingProxyType(
     {
-        "a worker killed": (kill_workers, 100, 6),
+        "a worker killed": (kill_workers, 200, 6),
         "everything killed": (kill_everything, 8, 1),
         "the store killed, back from its log": (kill_store, 20, 2),
         "the store back from an older log": (restore_store, 6, 1),

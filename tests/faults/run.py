@@ -27,7 +27,7 @@ class Cell:
 
     fault: str
     gateways: int
-    times: int
+    times: str
     seconds: float
     verdicts: Mapping[str, Verdict]
 
@@ -42,7 +42,8 @@ def play(fault: str, gateways: int, *, is_quick: bool) -> Cell:
             broken.load.more_answers(10)
             act(broken, times)
         verdicts = judge(broken, broken.load.asked, may_estimate="cut at a random byte" in fault)
-    return Cell(fault, gateways, times, time.monotonic() - began, verdicts)
+    by = f", {broken.disks[0].KIND}" if fault == "disk full" else ""
+    return Cell(fault, gateways, f"{times}{by}", time.monotonic() - began, verdicts)
 
 
 HEAD = (
