@@ -27,7 +27,7 @@ from gateway.log.access import AccessLine, AccessLog
 from gateway.log.writer import LineWriter
 from gateway.metrics import Metrics
 from gateway.surfaces.chat import CHAT
-from gateway.tokenizer import VocabularyTokenizer, estimate_tokens, load_tokenizer
+from gateway.tokenizer import VocabularyTokenizer, estimate_tokens, load_tokenizer, read_vocabulary
 from gateway.tracing.context import read_trace
 from gateway.upstreams import UPSTREAMS
 
@@ -154,7 +154,12 @@ def _tokenizer_parts() -> Iterator[tuple[str, Callable[[], object]]]:
         yield "tokenizer: 1,000 characters, exact", lambda: tokenizer.encode(text)
     yield f"tokenizer: 1,000 characters again ({tokenizer.name})", lambda: tokenizer.count(text)
     yield "tokenizer: 1,000 characters, estimate", lambda: estimate_tokens(text)
-    yield "tokenizer: load", load_tokenizer
+    yield "tokenizer: load", _load_anew
+
+
+def _load_anew() -> object:
+    read_vocabulary.cache_clear()
+    return load_tokenizer()
 
 
 def _codec_parts() -> Iterator[tuple[str, Callable[[], object]]]:

@@ -197,6 +197,8 @@ def test_load_tokenizer_of_a_path_uses_that_vocabulary(tmp_path: Path) -> None:
     tokenizer = load_tokenizer(path)
     assert tokenizer.is_exact
     assert tokenizer.count("abab c") == 4
+    path.unlink()
+    assert load_tokenizer(path).count("abab c") == 4  # read once in a process
 
 
 @pytest.mark.parametrize("content", ["", "not base64 at all\n", "YQ==\n", "YQ== x\n"])
