@@ -108,7 +108,8 @@ def run_pytest(environ: dict[str, str]) -> tuple[int, str]:
     added = shlex.split(os.environ.get("PYTEST_ARGS", ""))
     shutil.rmtree(COVERAGE, ignore_errors=True)
     COVERAGE.mkdir()
-    pytest = ["pytest", "-n", "2", "--dist", "loadfile", f"--junitxml={REPORT}", "-q", "--cov=gateway", "--cov-report="]
+    spread = ["-n", "2", "--dist", "loadfile", "--no-loadscope-reorder"]  # files in the order of tests/conftest.py
+    pytest = ["pytest", *spread, f"--junitxml={REPORT}", "-q", "--cov=gateway", "--cov-report="]
     command = [sys.executable, "-m", *pytest, *added]
     closing = ""
     with subprocess.Popen(command, cwd=ROOT, env=environ, stdout=subprocess.PIPE, text=True, errors="replace") as run:

@@ -64,7 +64,7 @@ async def settle(ledger: StoreLedger, identity: Identity, name: str) -> None:
     held = await ledger.hold(request)
     assert isinstance(held, Held)
     ledger.settle(make_receipt(request, held.created_ms))
-    assert await ledger.drain(asyncio.get_running_loop().time() + 10)
+    assert await ledger.drain(asyncio.get_running_loop().time() + 60)
 
 
 async def save(store: RedisStore, layout: Layout, path: Path) -> Header:

@@ -39,7 +39,7 @@ def product(tmp_path_factory: pytest.TempPathFactory, upstream: Simulator) -> It
 
 @pytest.fixture(scope="module")
 def rows(product: GatewayProcess) -> list[dict[str, Any]]:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while len(found := product.rows()) < 2 * len(PROMPTS):
         assert time.monotonic() < deadline
         time.sleep(0.02)

@@ -8,6 +8,7 @@ import shutil
 import signal
 import tempfile
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -48,11 +49,15 @@ class Reloading:
         self.gateway.process.send_signal(signal.SIGHUP)
 
     def everywhere(self, name: str) -> set[Any]:
-        """What all workers say. The kernel chooses who answers, so both are asked until both have."""
+        """What all workers say. The kernel chooses who answers, so both are asked until both have.
+
+        A worker that is killed breaks off what it was asked.
+        """
         found: dict[int, Any] = {}
         while len(found) < 2:
-            who = self.gateway.get("/who")
-            found[who["slot"]] = who[name]
+            with suppress(OSError, http.client.HTTPException):
+                who = self.gateway.get("/who")
+                found[who["slot"]] = who[name]
         return set(found.values())
 
     def metric(self, name: str) -> float:

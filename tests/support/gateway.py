@@ -149,7 +149,7 @@ upstream:
             **arguments,
         )
 
-    def row(self, request_id: str, *, seconds: float = 10.0) -> dict[str, Any]:
+    def row(self, request_id: str, *, seconds: float = 60.0) -> dict[str, Any]:
         """The ledger's row of a request, which the store gets a moment after the client's last byte."""
         deadline = time.monotonic() + seconds
         while True:

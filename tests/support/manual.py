@@ -149,8 +149,9 @@ class Reader:
 
     def _in_process(self, words: list[str]) -> Typed:
         without: dict[str, str | None] = dict.fromkeys(os.environ.keys() - self.environ.keys())
+        environ = {**without, **self.environ}
         with chdir(self.folder):
-            done = CliRunner().invoke(app, words, input="y\n", env={**without, **self.environ}, prog_name="gateway")
+            done = CliRunner().invoke(make_tree(), words, input="y\n", env=environ, prog_name="gateway")
         trouble = getattr(done.exception, "message", repr(done.exception)) if done.exception else ""
         return Typed(done.exit_code, done.stdout, f"{done.stderr}{trouble}")
 

@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
-PATIENCE_SECONDS = 10.0  # how long a test waits for something that must happen; reached only by a failure
+PATIENCE_SECONDS = 30.0  # how long a test waits for something that must happen; reached only by a failure
 
 
 @dataclass(slots=True)

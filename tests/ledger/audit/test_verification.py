@@ -45,7 +45,7 @@ class Site:
         self.ledger.settle(make_receipt(request, held.created_ms, prompt))
 
     async def drain(self) -> None:
-        assert await self.ledger.drain(asyncio.get_running_loop().time() + 10)
+        assert await self.ledger.drain(asyncio.get_running_loop().time() + 60)
 
     async def verify(self, is_repair: bool = False, rows: int = 1_000_000) -> tuple[list[Finding], list[Finding]]:
         findings: list[Finding] = []
