@@ -222,8 +222,6 @@ class Dispatch:
         try:
             async with asyncio.timeout_at(job.deadline), aclosing(arrivals(choices)) as found:
                 async for choice, events in found:
-                    if exchange.stopped is not None:  # a client library may swallow the cancellation of a read
-                        raise exchange.stopped
                     pending += self._encode(job, choice, events)
                     if job.drain is not None:
                         self._departures.drained(job.drain, events)

@@ -3,14 +3,15 @@
 Never retries: an answer that got lost may have been billed. Never follows redirects, keeps cookies, decompresses or
 reads the environment. HTTP/1.1 only: one HTTP/2 connection would queue every stream behind the peer's stream limit.
 
-What it cannot do: pyreqwest lets a request whose task is cancelled run on in its own thread until the headers are
-there, and closes the connection only then (0.15.1; once there are headers, closing is immediate). A time limit inside
-the library bounds that wait for every call.
+What it cannot do: pyreqwest lets a request whose task is cancelled run on in its own thread until the headers, and of a
+complete answer the bytes read ahead, are there, and closes the connection only then (0.15.1; later, closing is
+immediate). A time limit inside the library bounds that wait for every call.
 """
 
 import asyncio
-from collections.abc import Iterator, Mapping
+from collections.abc import Awaitable, Iterator, Mapping
 from datetime import timedelta
+from typing import TypeVar
 
 from pyreqwest.client import Client as HttpClient
 from pyreqwest.client import ClientBuilder
@@ -41,6 +42,8 @@ the request was sent is a ConnectError too, and so is a late answer."""
 
 _NO_HEADERS = "client error (SendRequest)"
 """The cause reqwest names when a connection was there and no readable headers came back on it."""
+
+T = TypeVar("T")
 
 _MAX_URLS = 256
 _SHORTEST = timedelta(milliseconds=1)
@@ -86,7 +89,7 @@ class PyreqwestStream:
         watch = self._watch
         watch.begin()
         try:
-            chunk = await self._reader.read_chunk()
+            chunk = await _attend(self._reader.read_chunk())
         except asyncio.CancelledError:
             if not watch.caused():
                 raise
@@ -131,7 +134,7 @@ class PyreqwestClient:
         request = builder.streamed_read_buffer_limit(0).build_streamed()
         try:
             async with asyncio.timeout_at(deadline):
-                response = await request.__aenter__()
+                response = await _enter(request)
         except PyreqwestError as error:  # before TimeoutError: the library's timeouts are both
             return _failure(error)
         except TimeoutError:
@@ -202,18 +205,47 @@ async def _complete(builder: RequestBuilder, deadline: float) -> Reply | Failure
     # The library's own clock is used here: asyncio.timeout would cost 4 µs more.
     builder = builder.timeout(max(left, _SHORTEST)).streamed_read_buffer_limit(_READ_AHEAD_BYTES)
     try:
-        async with builder.build_streamed() as response:
+        request = builder.build_streamed()
+        response = await _enter(request)
+        try:
             body = await _read_bounded(response)
-            return body if isinstance(body, Failure) else Reply(response.status, _Headers(response.headers), body)
+        finally:
+            await request.__aexit__(None, None, None)
     except PyreqwestError as error:
         return _failure(error)
+    return body if isinstance(body, Failure) else Reply(response.status, _Headers(response.headers), body)
+
+
+async def _enter(request: StreamRequest) -> Response:
+    """Send it and wait for the headers. Only what was entered can, and must, be left."""
+    asked = _cancellations()
+    response = await request.__aenter__()
+    if _cancellations() > asked:
+        await request.__aexit__(None, None, None)
+        raise asyncio.CancelledError
+    return response
+
+
+async def _attend(awaited: Awaitable[T]) -> T:
+    """Wait for the library. Raises CancelledError also where it returns a result instead."""
+    asked = _cancellations()
+    result = await awaited
+    if _cancellations() > asked:
+        raise asyncio.CancelledError
+    return result
+
+
+def _cancellations() -> int:
+    """How often the running task was asked to end."""
+    task = asyncio.current_task()
+    return 0 if task is None else task.cancelling()
 
 
 async def _read_bounded(response: Response) -> bytes | Failure:
     reader = response.body_reader
     parts: list[bytes] = []
     size = 0
-    while (chunk := await reader.read_chunk()) is not None:
+    while (chunk := await _attend(reader.read_chunk())) is not None:
         parts.append(chunk.to_bytes())
         size += len(parts[-1])
         if size > MAX_REPLY_BYTES:

@@ -4,7 +4,9 @@ import asyncio
 import socket
 import ssl
 import subprocess
-from collections.abc import Awaitable, Callable
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -12,7 +14,7 @@ from support.raw_server import Exchange, raw_server
 from support.upstreams import ACCOUNT, TOKEN, connected, on_loop, soon, upstream_settings, within
 
 from gateway.client.account import MAX_REPLY_BYTES
-from gateway.client.contract import Reply
+from gateway.client.contract import Client, Reply
 from gateway.client.select import create_client
 from gateway.core.answer import Failure
 
@@ -458,6 +460,79 @@ async def test_task_cancelled_before_the_head_closes_the_connection_when_the_hea
             await within(task)
         is_cancelled.set()
         await server.idle()
+
+
+class LateServer:
+    """Answers one request a piece at a time without the test's loop, so that pieces arrive while that stands."""
+
+    def __init__(self, listener: socket.socket) -> None:
+        self._listener = listener
+        self._connection: socket.socket | None = None
+        self.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+
+    def send(self, piece: bytes) -> None:
+        if self._connection is None:
+            self._connection, _ = self._listener.accept()
+            self._connection.settimeout(10)
+            while not self._connection.recv(65_536).endswith(b"{}"):
+                pass
+        self._connection.sendall(piece)
+
+    def is_left(self) -> bool:
+        """Waits for the client to close the connection."""
+        return self._connection is not None and self._connection.recv(1) == b""
+
+    def close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+
+
+@contextmanager
+def late_server() -> Iterator[LateServer]:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(10)
+        with closing(LateServer(listener)) as server:
+            yield server
+
+
+HEAD = b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n"
+
+
+@on_loop
+@pytest.mark.parametrize(
+    ("action", "pieces", "last"),
+    [("open", (), HEAD), ("open", (HEAD,), b"event"), ("fetch", (HEAD,), b"event")],
+    ids=["head", "event", "part of a whole answer"],
+)
+async def test_task_cancelled_in_the_moment_in_which_something_arrives_is_cancelled_and_its_connection_closed(
+    name: str, action: str, pieces: tuple[bytes, ...], last: bytes
+) -> None:
+    async def call(client: Client) -> None:
+        if action == "fetch":
+            await client.fetch(MODEL_PATH, b"{}", soon(1))
+            return
+        stream = await client.open(MODEL_PATH, b"{}", soon(1))
+        assert not isinstance(stream, Failure)
+        try:
+            while await stream.read():
+                pass
+        finally:
+            await stream.close()
+
+    for _ in range(5):  # a client with a thread of its own may choose by chance which of the two it saw first
+        with late_server() as server:
+            client = create_client(upstream_settings(server.url, client=name, first_byte_seconds=1.0, read_seconds=1.0))
+            task = asyncio.create_task(call(client))
+            for piece in pieces:
+                await asyncio.to_thread(server.send, piece)
+            await asyncio.sleep(0.05)  # until the client has read that and waits
+            server.send(last)
+            time.sleep(0.05)  # noqa: ASYNC251  the loop stands while the client's own thread, where it has one, reads
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await within(task)
+            assert await asyncio.to_thread(server.is_left)
+            await client.close()
 
 
 @on_loop
