@@ -36,6 +36,7 @@ from gateway.supervise.order import (
 _log = logging.getLogger("gateway.supervise")
 
 _HANG_SECONDS = 60.0  # an event loop that has not turned for so long serves nobody
+_START_SECONDS = 60.0  # for a worker to get one
 _LONGEST_PAUSE = 15.0  # seconds between two starts in a slot whose workers keep dying
 _ANSWERS = re.compile(b"[%s%s]" % (ACCEPTED, DECLINED))
 _ANSWER_SECONDS = 20.0  # for a worker to prepare for offered settings
@@ -231,7 +232,8 @@ class Crew:
                 worker.is_ready = self._has_served = True
             for answer in _ANSWERS.findall(said):
                 self._note_answer(worker, answer)
-        if now - worker.beaten > self._hang_seconds and worker.process.poll() is None:
+        patience = self._hang_seconds if worker.is_ready else _START_SECONDS
+        if now - worker.beaten > patience and worker.process.poll() is None:
             _log.error("worker %d (pid %d) hangs: killed", worker.slot, worker.process.pid)
             worker.process.kill()
             worker.process.wait()

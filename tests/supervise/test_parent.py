@@ -2,25 +2,14 @@
 
 import http.client
 import os
-import shutil
 import signal
 import socket
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from support.running import TinyGateway, free_port, is_running, wait_until
 
 from gateway.store.embedded import EmbeddedStore
-
-
-@pytest.fixture
-def data_dir() -> Iterator[Path]:
-    place = Path(tempfile.mkdtemp(prefix="gw-"))
-    yield place / "data"
-    EmbeddedStore(place / "data" / "store").stop()
-    shutil.rmtree(place)
 
 
 def test_start_gives_workers_their_settings(data_dir: Path) -> None:
@@ -81,6 +70,11 @@ def test_hanging_worker_is_killed_and_replaced(data_dir: Path) -> None:
         with pytest.raises((http.client.HTTPException, ConnectionError)):
             gateway.get("/hang")
         assert gateway.get("/who")["pid"] not in gateway.started["workers"]
+
+
+def test_worker_that_starts_slowly_does_not_hang(data_dir: Path) -> None:
+    with TinyGateway(data_dir, app="support.tiny_app:create_late", hang_seconds=3.5) as gateway:
+        assert gateway.get("/who")["pid"] in gateway.started["workers"]
 
 
 def test_workers_leave_when_the_parent_is_killed(data_dir: Path) -> None:

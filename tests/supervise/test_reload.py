@@ -4,9 +4,7 @@ import http.client
 import json
 import os
 import re
-import shutil
 import signal
-import tempfile
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -15,28 +13,18 @@ from typing import Any
 import pytest
 from support.running import TinyGateway, free_port, wait_until
 
-from gateway.store.embedded import EmbeddedStore
-
 Change = dict[str, Any]  # what the file says
-
-
-@pytest.fixture
-def place() -> Iterator[Path]:
-    place = Path(tempfile.mkdtemp(prefix="gw-"))
-    yield place
-    EmbeddedStore(place / "data" / "store").stop()
-    shutil.rmtree(place)
 
 
 class Reloading:
     """A parent with two workers around the file `config`."""
 
-    def __init__(self, place: Path) -> None:
-        self.file = place / "config"
+    def __init__(self, data_dir: Path, **given: float) -> None:
+        self.file = data_dir.parent / "config"
         self.metrics = free_port()
         self.say({})
         self.gateway = TinyGateway(
-            place / "data", workers=2, config=str(self.file), metrics=f"127.0.0.1:{self.metrics}"
+            data_dir, workers=2, config=str(self.file), metrics=f"127.0.0.1:{self.metrics}", **given
         )
 
     def say(self, settings: Change) -> None:
@@ -74,8 +62,8 @@ class Reloading:
 
 
 @pytest.fixture
-def reloading(place: Path) -> Iterator[Reloading]:
-    made = Reloading(place)
+def reloading(data_dir: Path) -> Iterator[Reloading]:
+    made = Reloading(data_dir)
     with made.gateway:
         yield made
 
@@ -127,15 +115,8 @@ def test_bad_file_changes_nothing_and_is_loud_until_it_is_mended(reloading: Relo
     assert ("server.port" in errors) == ("server" in bad)  # what cannot change is named
 
 
-def test_worker_that_hangs_is_replaced_and_all_agree_in_the_end(place: Path) -> None:
-    made = Reloading(place)
-    made.gateway = TinyGateway(
-        place / "data",
-        workers=2,
-        config=str(made.file),
-        metrics=f"127.0.0.1:{made.metrics}",
-        hang_seconds=4.0,
-    )
+def test_worker_that_hangs_is_replaced_and_all_agree_in_the_end(data_dir: Path) -> None:
+    made = Reloading(data_dir, hang_seconds=4.0)
     with made.gateway:
         os.kill(made.gateway.started["workers"][0], signal.SIGSTOP)
         made.say({"chat": {"max_choices": 3}})

@@ -3,12 +3,9 @@
 import http.client
 import json
 import os
-import shutil
 import signal
 import socket
-import tempfile
 import threading
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -17,14 +14,6 @@ from support.running import TinyGateway, is_running, wait_until
 
 from gateway.store.embedded import EmbeddedStore
 from gateway.supervise.restart import RestartRecord, read_record, write_record
-
-
-@pytest.fixture
-def data_dir() -> Iterator[Path]:
-    place = Path(tempfile.mkdtemp(prefix="gw-"))
-    yield place / "data"
-    EmbeddedStore(place / "data" / "store").stop()
-    shutil.rmtree(place)
 
 
 def restart(gateway: TinyGateway) -> RestartRecord:

@@ -8,6 +8,7 @@ import json
 import os
 import signal
 import sys
+import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import replace
 from pathlib import Path
@@ -104,6 +105,12 @@ class TinyApp:
 
 def create_app(worker: WorkerSettings) -> TinyApp:
     """What a worker calls."""
+    return TinyApp(worker)
+
+
+def create_late(worker: WorkerSettings) -> TinyApp:
+    """An app that takes its time."""
+    time.sleep(4.0)
     return TinyApp(worker)
 
 
