@@ -11,6 +11,7 @@ from collections.abc import Generator, Iterator
 import pytest
 from coverage import Coverage
 from hypothesis import HealthCheck, settings
+from support.clock import begin_within_day
 from support.valkey import throw_away_store
 
 settings.register_profile("gateway", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -52,3 +53,9 @@ def _suite(item: pytest.Item) -> str:
 def store_url() -> Iterator[str]:
     with throw_away_store() as store:
         yield store.url
+
+
+@pytest.fixture
+def one_day() -> None:
+    """For tests that say "today": the UTC day does not end before them."""
+    begin_within_day(120)

@@ -2,6 +2,7 @@
 
 import asyncio
 
+import pytest
 from prometheus_client import generate_latest
 from support.ledgers import make_receipt, make_request, open_world
 from support.valkey import ThrowAwayStore, throw_away_store
@@ -32,6 +33,7 @@ def told(metrics: Metrics) -> str:
     return generate_latest(metrics.registry).decode()
 
 
+@pytest.mark.usefixtures("one_day")
 def test_figures_of_the_store_are_shown() -> None:
     metrics = Metrics()
     with throw_away_store() as server:

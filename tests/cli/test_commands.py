@@ -130,7 +130,7 @@ def test_limits_set_no_amount_is_usage_error(command: Command, amount: str) -> N
 
 
 @pytest.fixture
-def used(gateway: AdminGateway, client: openai.OpenAI) -> dict[str, str]:
+def used(gateway: AdminGateway, client: openai.OpenAI, one_day: None) -> dict[str, str]:
     """Two projects with keys and rows of today and the day before yesterday; ids by name."""
     now_ms = int(time.time() * 1000)
     ids: dict[str, str] = {}
@@ -186,6 +186,7 @@ def test_usage_by_day_has_the_neurons_cost_and_what_the_price_book_charges_less(
     assert two["difference_usd"] == "-0.000040832"
 
 
+@pytest.mark.usefixtures("one_day")
 def test_usage_by_tag_splits_by_its_values(command: Command, gateway: AdminGateway) -> None:
     now = int(time.time())
     hour, day = now - now % 3600, now - now % 86_400

@@ -5,9 +5,9 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from support.gateway import GatewayProcess, gateway, simulator
+from support.gateway import GatewayProcess, gateway
 
-from gateway.simulator import SimulatorOptions
+from gateway.simulator import Simulator
 
 BODY: dict[str, Any] = {
     "model": "@cf/meta/llama-3.1-8b-instruct-fp8",
@@ -18,10 +18,8 @@ LIMIT_NANO = 10_000_000  # one cent
 
 
 @pytest.fixture(scope="module")
-def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GatewayProcess]:
-    """An upstream without secret offsets: what it bills beyond our clamp is no overspending of ours."""
-    options = SimulatorOptions(secret_offset=False)
-    with simulator(options) as upstream, gateway(tmp_path_factory.mktemp("storm"), upstream) as started:
+def product(tmp_path_factory: pytest.TempPathFactory, exact: Simulator) -> Iterator[GatewayProcess]:
+    with gateway(tmp_path_factory.mktemp("storm"), exact) as started:
         yield started
 
 

@@ -3,22 +3,13 @@
 `make chaos` plays all of it and writes docs/chaos.md.
 """
 
-from collections.abc import Iterator
-
 import pytest
 from support.chaos import FAULTS, play, table
-from support.gateway import simulator
 
 from gateway.simulator import Simulator
 
 SECONDS = 2.5
 MOST_WAIT = 5.0  # two store calls and a busy machine
-
-
-@pytest.fixture(scope="module")
-def upstream() -> Iterator[Simulator]:
-    with simulator() as started:
-        yield started
 
 
 @pytest.mark.parametrize("name", ["frozen", "out of memory", "restarted empty"])

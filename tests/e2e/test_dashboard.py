@@ -16,6 +16,7 @@ from typing import Any
 import httpx2
 import pytest
 from playwright.sync_api import Locator, expect
+from support.clock import begin_within_day
 from support.command_line import run_gateway
 from support.dashboard import DAY, FAST, Script, Visit, chromium, month_start, play_script, sign_in, visit
 from support.gateway import ADMIN_KEY, GatewayProcess, gateway, simulator
@@ -59,6 +60,7 @@ def product(
 @pytest.fixture(scope="module")
 def script(product: GatewayProcess) -> Script:
     """The month before, and today's requests: real ones, two of each key."""
+    begin_within_day(600)
     script = play_script(product)
     ids = []
     for number, secret in enumerate([*script.secrets.values()] * 2):

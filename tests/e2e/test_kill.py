@@ -3,21 +3,14 @@
 import json
 import socket
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from support.gateway import GatewayProcess, kill_all, simulator
+from support.gateway import GatewayProcess, kill_all
 from support.valkey import ThrowAwayStore
 
 from gateway.simulator import Simulator
-
-
-@pytest.fixture(scope="module")
-def upstream() -> Iterator[Simulator]:
-    with simulator() as started:
-        yield started
 
 
 def chat_and_kill(product: GatewayProcess, store: ThrowAwayStore | None, stream: bool) -> str:

@@ -2,18 +2,15 @@
 
 import asyncio
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
 from typing import Any
 
 import httpx2
 import pytest
-from support.gateway import GatewayProcess, gateway, simulator
+from support.gateway import GatewayProcess
 from support.ledgers import Books, assert_books_agree, read_books
-from support.valkey import ThrowAwayStore, throw_away_store
+from support.valkey import ThrowAwayStore
 
-from gateway.simulator import SimulatorOptions
 from gateway.store.layout import Layout
 from gateway.store.redis_store import RedisStore
 
@@ -25,19 +22,6 @@ BODY: dict[str, Any] = {
     "messages": [{"role": "user", "content": "Hello [[sim: prompt_tokens=30 tokens=300 delay=0.4]]"}],
     "max_tokens": 400,
 }
-
-
-@pytest.fixture(scope="module")
-def store() -> Iterator[ThrowAwayStore]:
-    with throw_away_store() as found:
-        yield found
-
-
-@pytest.fixture(scope="module")
-def replicas(store: ThrowAwayStore, tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[GatewayProcess]]:
-    with ExitStack() as stack:
-        upstream = stack.enter_context(simulator(SimulatorOptions(secret_offset=False)))
-        yield [stack.enter_context(gateway(tmp_path_factory.mktemp("replica"), upstream, store.url)) for _ in range(3)]
 
 
 async def final_books(store: ThrowAwayStore) -> tuple[Books, float]:

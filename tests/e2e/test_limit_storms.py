@@ -1,18 +1,16 @@
 """Three gateways, one store, 64 clients at once: no limit is ever exceeded, and what fits is answered."""
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import count
 from typing import Any
 
 import httpx2
-import pytest
-from support.gateway import GatewayProcess, gateway, simulator
+from support.gateway import GatewayProcess
 from support.ledgers import read_books
 from support.upstreams import on_loop
-from support.valkey import ThrowAwayStore, throw_away_store
+from support.valkey import ThrowAwayStore
 
-from gateway.simulator import Simulator, SimulatorOptions
+from gateway.simulator import Simulator
 from gateway.store.layout import Layout
 from gateway.store.redis_store import RedisStore
 
@@ -22,31 +20,6 @@ MAX_TOKENS = 300
 LEAST_TOKENS = 256  # min_output_tokens
 INPUT_NANO, OUTPUT_NANO = 152, 287  # per token
 _names = count(1)
-
-
-@pytest.fixture(scope="module")
-def store() -> Iterator[ThrowAwayStore]:
-    with throw_away_store() as found:
-        yield found
-
-
-@pytest.fixture(scope="module")
-def upstream() -> Iterator[Simulator]:
-    with simulator(SimulatorOptions(secret_offset=False)) as found:
-        yield found
-
-
-@pytest.fixture(scope="module")
-def replicas(
-    store: ThrowAwayStore, upstream: Simulator, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[list[GatewayProcess]]:
-    folders = [tmp_path_factory.mktemp("replica") for _ in range(3)]
-    with (
-        gateway(folders[0], upstream, store.url) as first,
-        gateway(folders[1], upstream, store.url) as second,
-        gateway(folders[2], upstream, store.url) as third,
-    ):
-        yield [first, second, third]
 
 
 def limited_key(replica: GatewayProcess, *limits: tuple[str, str, int]) -> tuple[str, str]:
@@ -212,11 +185,11 @@ def test_storm_on_one_model_admits_exactly_its_rate(replicas: list[GatewayProces
     assert other.status_code == 200  # no other model is in its way
 
 
-def test_storm_on_concurrency_never_runs_more_at_once(replicas: list[GatewayProcess], upstream: Simulator) -> None:
+def test_storm_on_concurrency_never_runs_more_at_once(replicas: list[GatewayProcess], exact: Simulator) -> None:
     project, secret = limited_key(replicas[0], ("concurrency", "now", 5))
-    upstream.record.clear()
+    exact.record.clear()
     answers = storm(replicas, secret, body("tokens=20 delay=0.1"), each=4)
-    assert upstream.record.peak_running == 5
+    assert exact.record.peak_running == 5
     assert false_refusals(answers, 1) == 0
     for answer in refusals(answers, "rate_limit_exceeded"):
         assert answer.headers["retry-after"] == "1"

@@ -5,21 +5,18 @@ import random
 import statistics
 import time
 from collections import Counter
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
 from typing import Any
 
 import httpx2
 import msgspec
 import pytest
-from support.gateway import GatewayProcess, gateway, simulator
+from support.gateway import GatewayProcess
 from support.ledgers import assert_books_agree, read_books
-from support.valkey import ThrowAwayStore, throw_away_store
+from support.valkey import ThrowAwayStore
 
 from gateway.core.records import Key, Limit, Project
 from gateway.keys import hash_secret, new_secret
-from gateway.simulator import SimulatorOptions
 from gateway.store.contract import Argument
 from gateway.store.layout import Layout
 from gateway.store.redis_store import RedisStore
@@ -31,19 +28,6 @@ BODY: dict[str, Any] = {
     "messages": [{"role": "user", "content": "Hello [[sim: prompt_tokens=30 tokens=10]]"}],
     "max_tokens": 300,
 }
-
-
-@pytest.fixture(scope="module")
-def store() -> Iterator[ThrowAwayStore]:
-    with throw_away_store() as found:
-        yield found
-
-
-@pytest.fixture(scope="module")
-def replicas(store: ThrowAwayStore, tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[GatewayProcess]]:
-    with ExitStack() as stack:
-        upstream = stack.enter_context(simulator(SimulatorOptions(secret_offset=False)))
-        yield [stack.enter_context(gateway(tmp_path_factory.mktemp("replica"), upstream, store.url)) for _ in range(3)]
 
 
 async def fill(store: ThrowAwayStore, known: random.Random) -> list[str]:

@@ -4,6 +4,7 @@ import json
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pytest
 from support.command_line import run_gateway
 from support.gateway import ADMIN_KEY, gateway, simulator
 from support.ledgers import make_identity, make_receipt, make_request
@@ -12,6 +13,7 @@ from gateway.ledger.entries import Settle, encode_entry
 from gateway.ledger.spool import create_spool
 
 
+@pytest.mark.usefixtures("one_day")
 def test_reconcile_and_spool_replay(tmp_path: Path) -> None:
     with simulator() as upstream, gateway(tmp_path, upstream) as product:
         environ = {"GATEWAY_URL": product.origin, "GATEWAY_ADMIN_KEY": ADMIN_KEY}

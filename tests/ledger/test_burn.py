@@ -14,6 +14,8 @@ from gateway.ledger.entries import Settle
 
 DAY = 86_400
 
+pytestmark = pytest.mark.usefixtures("one_day")
+
 
 async def settle_at(world: World, number: int, moment: int) -> int:
     receipt = make_receipt(make_request(world.identity, f"r{number}"), moment * 1000)

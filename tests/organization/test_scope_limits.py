@@ -3,6 +3,7 @@
 import time
 
 import httpx2
+import pytest
 from support.admin_gateway import AdminGateway
 from support.signing_in import make_team
 
@@ -15,6 +16,7 @@ def test_limits_none_set_is_an_empty_list(http: httpx2.Client) -> None:
     }  # fmt: skip
 
 
+@pytest.mark.usefixtures("one_day")
 def test_limits_of_organization_and_projects_show_used_and_held(gateway: AdminGateway, http: httpx2.Client) -> None:
     limited, free = make_team(gateway, "limited").project, make_team(gateway, "free").project
     assert http.post("/spend_limit", json=LIMIT).status_code == 200
