@@ -35,7 +35,7 @@ class Httpx2Stream:
         if self._is_closed:
             return Failure("cut", "the upstream's answer was closed before its end")
         watch = self._watch
-        watch.begin()
+        watch.begin(asyncio.current_task())
         try:
             return await anext(self._chunks, b"")
         except asyncio.CancelledError:

@@ -9,9 +9,9 @@ immediate). A time limit inside the library bounds that wait for every call.
 """
 
 import asyncio
-from collections.abc import Awaitable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
-from typing import TypeVar
+from typing import Any
 
 from pyreqwest.client import Client as HttpClient
 from pyreqwest.client import ClientBuilder
@@ -26,7 +26,7 @@ from pyreqwest.exceptions import (
 from pyreqwest.http import HeaderMap, Url
 from pyreqwest.proxy import ProxyBuilder
 from pyreqwest.request import RequestBuilder, StreamRequest
-from pyreqwest.response import Response
+from pyreqwest.response import Response, ResponseBodyReader
 
 from gateway.client.account import IDLE_SECONDS, MAX_REPLY_BYTES, Account
 from gateway.client.contract import CallHeaders, Client, Reply, ReplyStream
@@ -43,7 +43,7 @@ the request was sent is a ConnectError too, and so is a late answer."""
 _NO_HEADERS = "client error (SendRequest)"
 """The cause reqwest names when a connection was there and no readable headers came back on it."""
 
-T = TypeVar("T")
+_Task = asyncio.Task[Any]  # what the task returns is nobody's business
 
 _MAX_URLS = 256
 _SHORTEST = timedelta(milliseconds=1)
@@ -87,9 +87,10 @@ class PyreqwestStream:
         if self._is_closed:
             return Failure("cut", "the upstream's answer was closed before its end")
         watch = self._watch
-        watch.begin()
+        task = _running_task()
+        watch.begin(task)
         try:
-            chunk = await _attend(self._reader.read_chunk())
+            return await _read_chunk(self._reader, task)
         except asyncio.CancelledError:
             if not watch.caused():
                 raise
@@ -99,7 +100,6 @@ class PyreqwestStream:
             return _failure(error)
         finally:
             watch.end()
-        return b"" if chunk is None else chunk.to_bytes()
 
     async def close(self) -> None:
         if self._is_closed:
@@ -134,7 +134,7 @@ class PyreqwestClient:
         request = builder.streamed_read_buffer_limit(0).build_streamed()
         try:
             async with asyncio.timeout_at(deadline):
-                response = await _enter(request)
+                response = await _enter(request, _running_task())
         except PyreqwestError as error:  # before TimeoutError: the library's timeouts are both
             return _failure(error)
         except TimeoutError:
@@ -205,10 +205,11 @@ async def _complete(builder: RequestBuilder, deadline: float) -> Reply | Failure
     # The library's own clock is used here: asyncio.timeout would cost 4 µs more.
     builder = builder.timeout(max(left, _SHORTEST)).streamed_read_buffer_limit(_READ_AHEAD_BYTES)
     try:
+        task = _running_task()
         request = builder.build_streamed()
-        response = await _enter(request)
+        response = await _enter(request, task)
         try:
-            body = await _read_bounded(response)
+            body = await _read_bounded(response, task)
         finally:
             await request.__aexit__(None, None, None)
     except PyreqwestError as error:
@@ -216,38 +217,38 @@ async def _complete(builder: RequestBuilder, deadline: float) -> Reply | Failure
     return body if isinstance(body, Failure) else Reply(response.status, _Headers(response.headers), body)
 
 
-async def _enter(request: StreamRequest) -> Response:
+def _running_task() -> _Task:
+    task = asyncio.current_task()
+    if task is None:
+        raise AssertionError("a client is used by tasks")
+    return task
+
+
+async def _enter(request: StreamRequest, task: _Task) -> Response:
     """Send it and wait for the headers. Only what was entered can, and must, be left."""
-    asked = _cancellations()
+    asked = task.cancelling()
     response = await request.__aenter__()
-    if _cancellations() > asked:
+    if task.cancelling() > asked:
         await request.__aexit__(None, None, None)
         raise asyncio.CancelledError
     return response
 
 
-async def _attend(awaited: Awaitable[T]) -> T:
-    """Wait for the library. Raises CancelledError also where it returns a result instead."""
-    asked = _cancellations()
-    result = await awaited
-    if _cancellations() > asked:
+async def _read_chunk(reader: ResponseBodyReader, task: _Task) -> bytes:
+    """The next piece of the body; b"" at its end."""
+    asked = task.cancelling()
+    chunk = await reader.read_chunk()
+    if task.cancelling() > asked:
         raise asyncio.CancelledError
-    return result
+    return b"" if chunk is None else chunk.to_bytes()
 
 
-def _cancellations() -> int:
-    """How often the running task was asked to end."""
-    task = asyncio.current_task()
-    return 0 if task is None else task.cancelling()
-
-
-async def _read_bounded(response: Response) -> bytes | Failure:
-    reader = response.body_reader
+async def _read_bounded(response: Response, task: _Task) -> bytes | Failure:
     parts: list[bytes] = []
     size = 0
-    while (chunk := await _attend(reader.read_chunk())) is not None:
-        parts.append(chunk.to_bytes())
-        size += len(parts[-1])
+    while chunk := await _read_chunk(response.body_reader, task):
+        parts.append(chunk)
+        size += len(chunk)
         if size > MAX_REPLY_BYTES:
             return Failure("malformed", f"the upstream's answer is larger than {MAX_REPLY_BYTES} bytes")
     return parts[0] if len(parts) == 1 else b"".join(parts)

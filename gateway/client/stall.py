@@ -5,6 +5,7 @@ when it fires, at how long the read of that moment has been waiting.
 """
 
 import asyncio
+from typing import Any
 
 
 class StallWatch:
@@ -16,14 +17,14 @@ class StallWatch:
         self._loop = asyncio.get_running_loop()
         self._limit = limit_seconds
         self._since = 0.0
-        self._task: asyncio.Task[object] | None = None
+        self._task: asyncio.Task[Any] | None = None  # Any: as in `begin`
         self._timer: asyncio.TimerHandle | None = self._loop.call_later(limit_seconds, self._look)
         self._fired = False
 
-    def begin(self) -> None:
-        """A read starts in the current task."""
+    def begin(self, task: "asyncio.Task[Any] | None") -> None:  # Any: what it returns is not looked at
+        """A read starts in this task, the running one."""
         self._since = self._loop.time()
-        self._task = asyncio.current_task()
+        self._task = task
 
     def end(self) -> None:
         """The read is over, however it ended."""

@@ -10,7 +10,7 @@ from gateway.client.stall import StallWatch
 
 async def read_watched(watch: StallWatch, source: "asyncio.Future[None]") -> str:
     """One read as the adapters do it."""
-    watch.begin()
+    watch.begin(asyncio.current_task())
     try:
         await source
     except asyncio.CancelledError:
