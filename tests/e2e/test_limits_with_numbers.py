@@ -211,7 +211,7 @@ def test_answer_that_takes_too_long(hasty: GatewayProcess) -> None:
 
 
 def test_upstream_calls_beyond_the_number_wait(hasty: GatewayProcess) -> None:
-    """The only connection is a stream's until its time is over; then it is the next request's."""
+    """The only connection is a stream's until its time is over; then it is the next one's."""
     shut = [{"role": "user", "content": "[[sim: gate=none gate_after=1]] x"}]
     slow = {"model": "auto", "stream": True, "messages": shut}
     headers = {"authorization": f"Bearer {hasty.key}"}
@@ -219,7 +219,7 @@ def test_upstream_calls_beyond_the_number_wait(hasty: GatewayProcess) -> None:
     with httpx2.stream("POST", address, json=slow, headers=headers, trust_env=False, timeout=30) as first:
         assert first.status_code == 200
         began = time.monotonic()
-        assert hasty.chat({"model": "auto", "messages": HELLO}).status_code == 200
+        assert hasty.chat({"model": "auto", "stream": True, "messages": HELLO}).status_code == 200
         assert time.monotonic() - began > TOTAL_SECONDS / 10
         assert '"error"' in first.read().decode()
 
