@@ -7,7 +7,7 @@ from pathlib import Path
 
 import httpx2
 from support.gateway import GatewayProcess, gateway, simulator
-from support.running import wait_until
+from support.running import free_port, wait_until
 
 from gateway.simulator import Simulator
 
@@ -15,9 +15,13 @@ ASK = {"model": "fresh", "messages": [{"role": "user", "content": "Say hello."}]
 
 
 def _add(process: GatewayProcess, text: str) -> None:
+    _replace(process, process.config.read_text(encoding="utf-8") + text)
+
+
+def _replace(process: GatewayProcess, text: str) -> None:
     """Another file under the same name, as careful programs write."""
     fresh = process.folder / "fresh.yaml"
-    fresh.write_text(process.config.read_text(encoding="utf-8") + text, encoding="utf-8")
+    fresh.write_text(text, encoding="utf-8")
     fresh.rename(process.config)
 
 
@@ -57,16 +61,38 @@ def test_reload_swaps_names_and_credentials_and_leaves_streams_alone(tmp_path: P
         assert "another-token" not in process.log.read_text()
 
 
+def _metric(listen: str, name: str) -> float:
+    text = httpx2.get(f"http://{listen}/metrics", trust_env=False).text
+    return next(float(line.rpartition(" ")[2]) for line in text.splitlines() if line.startswith(f"{name} "))
+
+
 def test_reload_of_a_bad_file_serves_on_and_says_so(tmp_path: Path) -> None:
-    with simulator() as upstream, gateway(tmp_path, upstream, extra="aliases: {fresh: auto}\n") as process:
+    listen = f"127.0.0.1:{free_port()}"
+    extra = "aliases: {fresh: auto}\n"
+    with (
+        simulator() as upstream,
+        gateway(tmp_path, upstream, extra=extra, server="workers: 2", metrics=listen) as process,
+    ):
+        good = process.config.read_text(encoding="utf-8")
         _add(process, "chat: {max_choice: 3, heartbeat_seconds: canary}\n")
         wait_until(lambda: "notices" in _ready(process)[1], "readiness tells of the refusal")
+        assert _metric(listen, "gateway_configuration_current") == 0
+        assert _metric(listen, 'gateway_configuration_reloads_total{outcome="refused"}') == 1
         status, told = _ready(process)
         assert status == 200  # it serves as well as before
         assert "refused" in json.dumps(told)
         assert "canary" not in json.dumps(told)
         assert "did you mean max_choices" in process.log.read_text()
         assert process.chat(ASK).status_code == 200
+        _replace(process, good.replace("workers: 2", "workers: 3"))
+        wait_until(lambda: "only a restart can change server.workers" in process.log.read_text(), "it is named")
+        assert len(process.workers()) == 2
+        _replace(process, good.replace("fresh: auto", "newer: auto"))
+        for worker in range(8):  # on connections of their own: both workers have adopted it, or neither
+            wait_until(lambda: process.chat({**ASK, "model": "newer"}).status_code == 200, f"request {worker}")
+        assert {process.chat(ASK).status_code for _ in range(8)} == {404}
+        wait_until(lambda: "notices" not in _ready(process)[1], "readiness has nothing to tell")
+        assert _metric(listen, "gateway_configuration_current") == 1
 
 
 def test_reload_by_swapped_links_and_hangup(tmp_path: Path) -> None:
