@@ -7,7 +7,7 @@ import typer
 
 from gateway.cli.connection import decode_all
 from gateway.cli.output import Column, print_json, print_table, show_moment
-from gateway.cli.period import parse_since
+from gateway.cli.period import SINCE, parse_since
 from gateway.cli.session import AsJson, connect, find_project
 from gateway.cli.views import AuditActor, AuditChange, AuditEntry, AuditTarget
 
@@ -31,7 +31,7 @@ _LONGEST_CELL = 160
 
 def list_acts(
     context: typer.Context,
-    since: Annotated[str | None, typer.Option(help="7d, 2w, or a day as 2026-11-01 (UTC).")] = None,
+    since: Annotated[str | None, typer.Option(help=SINCE)] = None,
     where: Annotated[
         list[str] | None,
         typer.Option(help="event=TYPE, actor=ADMIN-KEY, project=ID-OR-NAME, target=OBJECT-ID. Repeatable."),

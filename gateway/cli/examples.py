@@ -8,7 +8,11 @@ import typer
 EXAMPLES: Final = {
     "serve": ("gateway serve --demo", "gateway serve --config config.yaml --port 8081"),
     "simulate": ("gateway simulate --port 8790 --record calls.jsonl",),
-    "usage": ("gateway usage --by project --since 30d", "gateway usage --by key --format csv > usage.csv"),
+    "usage": (
+        "gateway usage --by project --since 30d",
+        "gateway usage --since yesterday",
+        "gateway usage --by key --format csv > usage.csv",
+    ),
     "export": (
         "gateway export --since 7d --format csv --output rows.csv",
         "gateway export --format focus --output bill.csv --resume",
@@ -16,7 +20,7 @@ EXAMPLES: Final = {
     "reconcile": ("gateway reconcile", "gateway reconcile --day 2026-11-01 --json"),
     "apply": ("gateway apply teams.yaml --dry-run", "gateway apply teams.yaml --secrets new-keys.txt"),
     "audit": (
-        "gateway audit --since 7d",
+        "gateway audit --since 90m",
         "gateway audit --where event=api_key.deleted --where project=search",
     ),
     "verify": ("gateway verify --since 7d", "gateway verify --repair --yes"),
@@ -39,9 +43,15 @@ EXAMPLES: Final = {
         "gateway keys create --project search --name bot --expires-days 90 allowed_routes=auto",
     ),
     "keys list": ("gateway keys list --project search",),
-    "keys show": ("gateway keys show key_123",),
+    "keys show": (
+        "gateway keys show key_123",
+        "gateway keys show indexer --project search",
+    ),
     "keys update": ("gateway keys update key_123 default_route=auto",),
-    "keys rotate": ("gateway keys rotate key_123 --grace 2h",),
+    "keys rotate": (
+        "gateway keys rotate key_123 --grace 2h",
+        "gateway keys rotate indexer --project search",
+    ),
     "keys disable": ("gateway keys disable key_123 --yes",),
     "keys enable": ("gateway keys enable key_123",),
     "keys revoke": ("gateway keys revoke key_123 --yes", "gateway keys revoke --owner alice --yes"),
@@ -50,6 +60,7 @@ EXAMPLES: Final = {
         "gateway limits set --project search --limit requests/minute=60 --limit concurrency=8",
     ),
     "limits show": ("gateway limits show --project search",),
+    "limits list": ("gateway limits list",),
     "limits mine": ("gateway limits mine",),
     "limits remove": ("gateway limits remove --project search --yes",),
     "service-accounts create": ("gateway service-accounts create alice --project search",),

@@ -20,7 +20,7 @@ from gateway.cli import focus
 from gateway.cli.connection import Connection
 from gateway.cli.failure import CommandFailed, ExitCode
 from gateway.cli.output import print_note
-from gateway.cli.period import end_of, now, parse_since
+from gateway.cli.period import SINCE, UNTIL, now, parse_since, parse_until
 from gateway.cli.place import Hints
 from gateway.cli.session import all_projects, connect
 from gateway.cli.stretch import ProgressBar
@@ -64,14 +64,14 @@ class _Page(msgspec.Struct):
 
 def export_rows(
     context: typer.Context,
-    since: Annotated[str, typer.Option(help="7d, 2w, or the first day as 2026-11-01 (UTC).")] = "7d",
-    until: Annotated[str | None, typer.Option(help="The last day, as 2026-11-30 (UTC); else now.")] = None,
+    since: Annotated[str, typer.Option(help=SINCE)] = "7d",
+    until: Annotated[str | None, typer.Option(help=UNTIL)] = None,
     form: Annotated[Form, typer.Option("--format", help="How rows are written.")] = Form.JSONL,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="A new file; else stdout.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with an output file that was cut short.")] = False,
 ) -> None:
     """Write ledger rows, newest first."""
-    asked = Standing(parse_since(since), now() if until is None else end_of(until), form, _account(context))
+    asked = Standing(parse_since(since), now() if until is None else parse_until(until), form, _account(context))
     with connect(context) as connection:
         if output is None:
             if resume:

@@ -40,7 +40,7 @@ _COLUMNS = (
 _SECONDS_PER_DAY = 86400
 _MAX_DAYS = 365
 
-KeyId = Annotated[str, typer.Argument(help="The key's id, as `gateway keys list` shows it.")]
+KeyId = Annotated[str, typer.Argument(metavar="KEY", help="Id or name.")]
 OfProject = Annotated[str | None, typer.Option(help="Id or name; else it is looked for in all.")]
 Settings = Annotated[
     list[str] | None,
@@ -183,7 +183,7 @@ def enable_key(context: typer.Context, key_id: KeyId, project: OfProject = None,
 @app.command("revoke")
 def revoke_key(
     context: typer.Context,
-    key_id: Annotated[str | None, typer.Argument(help="The key's id, as `gateway keys list` shows it.")] = None,
+    key_id: Annotated[str | None, typer.Argument(metavar="[KEY]", help="Id or name.")] = None,
     project: OfProject = None,
     owner: Annotated[str | None, typer.Option(help="Instead: all keys of this service account, id or name.")] = None,
     yes: Yes = False,
@@ -191,7 +191,7 @@ def revoke_key(
 ) -> None:
     """Revoke a key, or all keys of an owner: their next request is refused. This cannot be undone."""
     if (key_id is None) == (owner is None):
-        raise typer.BadParameter("name either a key or an owner", param_hint="KEY_ID or --owner")
+        raise typer.BadParameter("name either a key or an owner", param_hint="KEY or --owner")
     with connect(context) as connection:
         if key_id is not None:
             keys = [find_key(connection, key_id, project)]

@@ -7,7 +7,7 @@ import typer
 
 from gateway.cli.connection import decode_all
 from gateway.cli.output import Column, print_json, print_table, show_moment, show_nano
-from gateway.cli.period import parse_since
+from gateway.cli.period import SINCE, parse_since
 from gateway.cli.session import AsJson, connect, find_project
 from gateway.cli.views import Attempt, Row
 
@@ -41,7 +41,7 @@ def list_rows(
     context: typer.Context,
     project: Annotated[str | None, typer.Option(help="Only this project's (id or name).")] = None,
     key: Annotated[str | None, typer.Option(help="Only this key's (id).")] = None,
-    since: Annotated[str | None, typer.Option(help="7d, 2w, or a day as 2026-11-01 (UTC).")] = None,
+    since: Annotated[str | None, typer.Option(help=SINCE)] = None,
     limit: Annotated[int, typer.Option(min=1, max=100_000, help="At most so many.")] = 20,
     as_json: AsJson = False,
 ) -> None:

@@ -1,7 +1,8 @@
 """Limits of every kind on the command line: how they are written, where they are set, and the table that shows them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal, InvalidOperation
+from types import MappingProxyType
 
 import msgspec
 import typer
@@ -80,19 +81,20 @@ def change_limits(connection: Connection, path: str, entries: Sequence[LimitEntr
     return connection.post(path, {"limits": entries})
 
 
-def print_limits(answer: bytes) -> None:
-    """The limits of one scope as a table; money in dollars."""
-    print_table(_COLUMNS, [_row(limit) for limit in msgspec.json.decode(answer, type=_Limits).data])
+def print_limits(answer: bytes, names: Mapping[str, str] = MappingProxyType({})) -> None:
+    """Limits as a table; money in dollars. `names` are those of the scopes that have to be told apart, by id."""
+    print_table(_COLUMNS, [_row(limit, names) for limit in msgspec.json.decode(answer, type=_Limits).data])
 
 
 class _Limits(msgspec.Struct):
     data: list[KindLimit]
 
 
-def _row(limit: KindLimit) -> tuple[str, ...]:
+def _row(limit: KindLimit, names: Mapping[str, str]) -> tuple[str, ...]:
     is_money = limit.kind == "money"
     amounts = [
         show_dollars(Decimal(each) / _NANO_PER_DOLLAR) if is_money else str(each)
         for each in (limit.limit, limit.used, limit.held, limit.remaining)
     ]
-    return limit.scope, limit.kind, limit.window, *amounts, show_moment(limit.resets_at), limit.model or "all"
+    scope = f"{limit.scope} {names[limit.id]}" if limit.id in names else limit.scope
+    return scope, limit.kind, limit.window, *amounts, show_moment(limit.resets_at), limit.model or "all"

@@ -19,7 +19,7 @@ app = typer.Typer(no_args_is_help=True, help="Hard limits: what may be spent, ho
 
 ProjectOption = Annotated[str | None, typer.Option(help="Id or name; else the whole organisation.")]
 
-KeyOption = Annotated[str | None, typer.Option(help="A key's id, as `gateway keys list` shows it.")]
+KeyOption = Annotated[str | None, typer.Option(help="A key's id or name.")]
 
 _COLUMNS = (
     Column("SCOPE"),
@@ -104,6 +104,19 @@ def show_limits(
     print_table(_COLUMNS, [_row(scope, answer) for scope, answer in found.items()])
     if not found:
         print_note("No spend limit is set. `gateway limits set --usd N [--project P]` sets one.")
+
+
+@app.command("list")
+def list_limits(context: typer.Context, as_json: AsJson = False) -> None:
+    """List the limits of every kind of the organisation and of its projects, with what is left of each."""
+    with connect(context) as connection:
+        limits = connection.get("/organization/limits/all")
+        names = {each.id: each.name for each in all_projects(connection)}
+    if as_json:
+        print_json(msgspec.Raw(limits))
+        return
+    print_limits(limits, names)
+    print_note("Those of a key: gateway limits show --key KEY")
 
 
 @app.command("mine")

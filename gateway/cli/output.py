@@ -25,8 +25,8 @@ NANO_PER_DOLLAR = 10**9
 _NUMBER: Final = re.compile(r"-?[0-9]+(\.[0-9]+)?")
 
 # C0, DEL, C1: what a terminal obeys instead of showing it.
-_CONTROL: Final = re.compile("[\x00-\x1f\x7f-\x9f]")
-_CONTROL_IN_JSON: Final = re.compile("[\x7f-\x9f]")
+_CONTROL: Final = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]")
+_CONTROL_IN_JSON: Final = re.compile("[\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]")
 
 # Wide enough for every column where stdout is no terminal: a cut id is of no use to grep.
 _PIPE_WIDTH = 1000
@@ -103,8 +103,14 @@ def print_json(value: object) -> None:
 
 
 def visible(text: str) -> str:
-    """Text of others as it may go to a terminal: control characters, line ends too, written out as `\\x1b`."""
-    return _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
+    """Text of others as it may go to a terminal: control characters, line ends too, written out as `\\x1b`, and
+    likewise what has no width or turns the direction of the text, as `\\u202e`.
+    """
+    return _CONTROL.sub(lambda found: _written_out(ord(found[0])), text)
+
+
+def _written_out(code: int) -> str:
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
 
 
 def print_line(text: str = "") -> None:

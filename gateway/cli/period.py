@@ -1,39 +1,78 @@
-"""Since when a report counts: `7d` and `2w` back from today, or a day by its date; all in UTC, as budgets count."""
+"""Moments as people name them: `90m` and `36h` back from now; `7d` and `2w` back in whole days, today being the first;
+`today`, `yesterday`, a day, an RFC 3339 moment. Days are of UTC, as budgets count. One reader for every command.
+"""
 
 import re
 from datetime import UTC, date, datetime, time, timedelta
+from typing import Final
 
 import typer
 
-_BACK = re.compile(r"([1-9][0-9]{0,3})([dw])")
+SINCE: Final = "90m, 36h, 7d, 2w, today, yesterday, a day (2026-11-01) or a moment (2026-11-01T09:30:00Z); UTC."
+UNTIL: Final = "The last day or moment, in the same forms; else now."
+_BACK = re.compile(r"([1-9][0-9]{0,5})([mhdw])")
+_SECONDS = {"m": 60, "h": 3600}
 _DAYS = {"d": 1, "w": 7}
+_DAY = 86_400
 
 
 def parse_since(text: str) -> int:
-    """Unix seconds of the first day's start; `1d` is today. Raises typer.BadParameter."""
-    return start_of(text, datetime.now(UTC).date())
+    """Unix seconds; of a day, its start. Raises typer.BadParameter."""
+    return start_of(text, now())
 
 
-def start_of(text: str, today: date) -> int:
-    """The same, with today given."""
-    back = _BACK.fullmatch(text)
-    if back:
-        day = today - timedelta(days=int(back[1]) * _DAYS[back[2]] - 1)
-    else:
-        try:
-            day = date.fromisoformat(text)
-        except ValueError as error:
-            raise typer.BadParameter(f"'{text}' is neither like 7d or 2w nor a day like 2026-11-01") from error
-    return int(datetime.combine(day, time(), UTC).timestamp())
+def parse_until(text: str) -> int:
+    """Unix seconds; of a day, its end. Raises typer.BadParameter."""
+    return end_of(text, now())
 
 
-def end_of(text: str) -> int:
+def start_of(text: str, moment: int) -> int:
+    """`parse_since` at that moment."""
+    return _read(text.strip(), moment)[0]
+
+
+def end_of(text: str, moment: int) -> int:
+    """`parse_until` at that moment."""
+    return sum(_read(text.strip(), moment))
+
+
+def end_of_day(text: str) -> int:
     """Unix seconds of the end of a day by its date. Raises typer.BadParameter."""
     try:
-        day = date.fromisoformat(text)
-    except ValueError as error:
+        return _start(date.fromisoformat(text)) + _DAY
+    except (ValueError, OverflowError) as error:
         raise typer.BadParameter(f"'{text}' is no day like 2026-11-30") from error
-    return int(datetime.combine(day + timedelta(days=1), time(), UTC).timestamp())
+
+
+def _read(text: str, moment: int) -> tuple[int, int]:
+    """Where it begins and how long it is: a day, or nothing."""
+    today = datetime.fromtimestamp(moment, UTC).date()
+    try:
+        if back := _BACK.fullmatch(text):
+            count, unit = int(back[1]), back[2]
+            if unit in _SECONDS:
+                return max(0, moment - count * _SECONDS[unit]), 0
+            return max(0, _start(today) - (count * _DAYS[unit] - 1) * _DAY), _DAY
+        if text in ("today", "yesterday"):
+            return _start(today) - (_DAY if text == "yesterday" else 0), _DAY
+        if len(text) == len("2026-11-01"):
+            return _start(date.fromisoformat(text)), _DAY
+        given = datetime.fromisoformat(text if "T" in text else "")
+        return int(given.replace(tzinfo=given.tzinfo or UTC).timestamp()), 0
+    except (ValueError, OverflowError) as error:
+        raise typer.BadParameter(f"'{text}' is none of: {SINCE}") from error
+
+
+def _start(day: date) -> int:
+    found = int(datetime.combine(day, time(), UTC).timestamp())
+    if found < 0:
+        raise ValueError("before 1970")
+    return found
+
+
+def start_of_day(moment: int) -> int:
+    """Unix seconds of the UTC midnight before it."""
+    return moment - moment % _DAY
 
 
 def now() -> int:

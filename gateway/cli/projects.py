@@ -11,7 +11,7 @@ from gateway.cli.limit_kinds import print_limits
 from gateway.cli.output import Column, print_json, print_note, print_table, show_moment
 from gateway.cli.period import now
 from gateway.cli.rules_table import print_rules
-from gateway.cli.session import AsJson, Yes, confirm, connect, find_project
+from gateway.cli.session import AsJson, Yes, all_projects, confirm, connect, find_project
 from gateway.cli.views import Project
 
 app = typer.Typer(no_args_is_help=True, help="Projects: a team's share of the account.")
@@ -39,7 +39,13 @@ def create_project(
         raise typer.BadParameter("say how it is called", param_hint="NAME or --name")
     body = {"name": words[0], **read_assignments(words[1:], now(), of_project=True)}
     with connect(context) as connection:
+        twins = [each.id for each in all_projects(connection) if (each.name, each.status) == (words[0], "active")]
         answer = connection.post("/organization/projects", body)
+    if twins:  # as with OpenAI
+        print_note(
+            f"Note: {', '.join(twins)} is called '{words[0]}', too. Only their ids tell them apart now, and "
+            "`gateway apply` refuses files that name them. `gateway projects update ID name=…` renames one."
+        )
     if as_json:
         print_json(msgspec.Raw(answer))
         return

@@ -17,7 +17,7 @@ from gateway.cli.configuration_file import Config, choose_file, load_file
 from gateway.cli.connection import Connection, decode_all
 from gateway.cli.failure import CommandFailed, ExitCode
 from gateway.cli.output import Column, print_json, print_note, print_table
-from gateway.cli.period import day_before_now, end_of
+from gateway.cli.period import day_before_now, end_of_day
 from gateway.cli.session import AsJson, connect
 from gateway.client.account import is_loopback
 from gateway.config.settings import UpstreamSettings
@@ -110,7 +110,7 @@ def reconcile_day(
 ) -> None:
     """Compare a day's neurons with Cloudflare's analytics. Its figures follow some minutes behind."""
     date = day or day_before_now()
-    start = end_of(date) - _DAY
+    start = end_of_day(date) - _DAY
     upstream = load_file(choose_file(config, os.environ), os.environ).settings.upstream
     if not upstream.account_id or not upstream.api_token:
         raise CommandFailed(

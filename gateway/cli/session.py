@@ -54,18 +54,31 @@ def find_project(connection: Connection, name_or_id: str) -> Project:
     return found[0]
 
 
-def find_key(connection: Connection, key_id: str, project: str | None = None, *, with_revoked: bool = False) -> Key:
-    """The key with this id, of one project or of any. Raises CommandFailed."""
+def find_key(connection: Connection, name_or_id: str, project: str | None = None, *, with_revoked: bool = False) -> Key:
+    """The key with this id, or the only one that is not revoked with this name, of one project or of any.
+
+    Raises CommandFailed.
+    """
     asked = {"include_revoked": "true" if with_revoked else "false"}
+    named: list[Key] = []
     for each in [find_project(connection, project)] if project else all_projects(connection):
         for key in decode_all(connection.items(keys_path(each.id), asked), Key):
-            if key.id == key_id:
+            if key.id == name_or_id:
                 return key
-    raise CommandFailed(
-        f"There is no key '{key_id}' that could be used.",
-        ExitCode.REFUSED,
-        "`gateway keys list --revoked` shows all, with their ids.",
-    )
+            if key.name == name_or_id and not key.revoked_at:
+                named.append(key)
+    if len(named) > 1:
+        found = ", ".join(f"{key.id} (of {key.project_id})" for key in named)
+        raise CommandFailed(
+            f"Several keys are named '{name_or_id}': {found}.", ExitCode.USAGE, "Use the id, or say --project."
+        )
+    if not named:
+        raise CommandFailed(
+            f"There is no key '{name_or_id}' that could be used.",
+            ExitCode.REFUSED,
+            "`gateway keys list --revoked` shows all, with their ids.",
+        )
+    return named[0]
 
 
 def keys_path(project_id: str) -> str:

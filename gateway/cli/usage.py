@@ -26,7 +26,7 @@ from gateway.cli.output import (
     show_day,
     show_nano,
 )
-from gateway.cli.period import now, parse_since
+from gateway.cli.period import SINCE, now, parse_since, start_of_day
 from gateway.cli.reprice import PricedRow
 from gateway.cli.reprice import reprice as reprice_rows
 from gateway.cli.session import all_projects, connect
@@ -132,7 +132,7 @@ def report_usage(
         By,
         typer.Option(parser=_parse_by, metavar="BY", show_default="day", help=f"What a line stands for: {_CHOICES}."),
     ] = By(Dimension.DAY),
-    since: Annotated[str, typer.Option(help="7d, 2w, or a day as 2026-11-01; whole days, UTC.")] = "7d",
+    since: Annotated[str, typer.Option(help=f"{SINCE} In whole days or hours.")] = "7d",
     form: Annotated[Format, typer.Option("--format", help="How to print it.")] = Format.TABLE,
     as_json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,
     reprice: Annotated[Path | None, typer.Option(help="What would it have cost by the prices in this file?")] = None,
@@ -175,7 +175,9 @@ def _read_kept_tags(connection: Connection) -> list[str]:
 
 
 def _read_lines(connection: Connection, by: By, start: int) -> Lines:
-    asked: dict[str, str | int | list[str]] = {"start_time": start, "limit": 31, "group_by[]": _GROUPS[by.dimension]}
+    width, most = ("1d", 31) if start == start_of_day(start) else ("1h", 168)
+    asked: dict[str, str | int | list[str]] = {"start_time": start, "bucket_width": width, "limit": most}
+    asked["group_by[]"] = _GROUPS[by.dimension]
     if by.tag:
         asked["tag"] = by.tag
     lines: Lines = {}
@@ -184,7 +186,14 @@ def _read_lines(connection: Connection, by: By, start: int) -> Lines:
             lines.setdefault((show_day(used.start_time),), Line())  # a day without requests is a line, too
         for result in used.results:
             _add(lines, _usage_label(by.dimension, used.start_time, result), _usage_line(result))
-    return lines
+    return _from_first_use(lines) if by.dimension is Dimension.DAY else lines
+
+
+def _from_first_use(lines: Lines) -> Lines:
+    """Days from the first on that was used, the last one in any case."""
+    days = sorted(lines)
+    first = next((day for day in days if lines[day].requests), days[-1] if days else ())
+    return {day: lines[day] for day in days if day >= first}
 
 
 def _add(lines: Lines, label: Label, line: Line) -> None:
@@ -219,14 +228,12 @@ def _name_lines(connection: Connection, by: Dimension, lines: Lines) -> Lines:
     ordered = dict(sorted(lines.items()))
     if by in (Dimension.DAY, Dimension.MODEL, Dimension.TAG):
         return ordered
-    projects = {project.id: project.name for project in all_projects(connection)}
+    names = {project.id: project.name for project in all_projects(connection)}
     if by is Dimension.PROJECT:
-        return {(project, projects.get(project, "")): line for (project,), line in ordered.items()}
-    known = {label[0] for label in ordered} & projects.keys()
+        return {(project, names.get(project, "")): line for (project,), line in ordered.items()}
+    known = {label[0] for label in ordered} & names.keys()
     keys = {key.id: key.name for project in sorted(known) for key in _keys_of(connection, project)}
-    return {
-        (projects.get(label[0], label[0]), label[1], keys.get(label[1], "")): line for label, line in ordered.items()
-    }
+    return {(names.get(label[0], label[0]), label[1], keys.get(label[1], "")): line for label, line in ordered.items()}
 
 
 def _keys_of(connection: Connection, project_id: str) -> list[Key]:

@@ -9,7 +9,7 @@ import typer
 from gateway.cli.connection import Connection
 from gateway.cli.failure import ExitCode
 from gateway.cli.output import Column, print_json, print_note, print_table, show_moment
-from gateway.cli.period import parse_since
+from gateway.cli.period import SINCE, parse_since
 from gateway.cli.session import AsJson, Yes, confirm, connect
 from gateway.cli.stretch import ProgressBar
 
@@ -72,7 +72,7 @@ class Result:
 
 def verify_books(
     context: typer.Context,
-    since: Annotated[str | None, typer.Option(help="Rows since 7d, 2w or a day as 2026-11-01; else all.")] = None,
+    since: Annotated[str | None, typer.Option(help=f"Rows since {SINCE} Else all.")] = None,
     repair: Annotated[bool, typer.Option("--repair", help="Rebuild roll-ups and counters from the rows.")] = False,
     yes: Yes = False,
     as_json: AsJson = False,

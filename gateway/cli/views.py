@@ -108,8 +108,9 @@ class SpendLimit(msgspec.Struct):
 
 
 class KindLimit(msgspec.Struct):
-    """A limit of any kind, in the kind's unit."""
+    """A limit of any kind, in the kind's unit; `id` is the scope's."""
 
+    id: str
     scope: str
     kind: str
     window: str

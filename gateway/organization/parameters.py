@@ -17,7 +17,8 @@ from gateway.core.errors import Forbidden, InvalidRequest
 MAX_NAME_LENGTH = 256
 MAX_TAG_NAME_LENGTH = 64
 
-_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")  # C0, DEL, C1
+# C0, DEL, C1; what has no width or turns the direction of what follows: names could look like others.
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]")
 
 # Fractions stay exact on their way from the body: 0.1 cents is 0.1 cents.
 _decode = msgspec.json.Decoder(float_hook=Decimal).decode
@@ -95,10 +96,14 @@ def _refuse_control(name: str, value: str) -> None:
     """A name is shown to administrators: it must not steer the terminal or end the line it is shown on."""
     if found := _CONTROL.search(value):
         raise InvalidRequest(
-            f"Invalid '{name}': control characters are not allowed, but there is \\x{ord(found[0]):02x}.",
+            f"Invalid '{name}': control and invisible characters are not allowed, but there is {_code(found[0])}.",
             param=name,
             code="invalid_value",
         )
+
+
+def _code(character: str) -> str:
+    return f"\\x{ord(character):02x}" if ord(character) < 0x100 else f"U+{ord(character):04X}"
 
 
 class Query:

@@ -203,16 +203,32 @@ def test_usage_by_tag_splits_by_its_values(command: Command, gateway: AdminGatew
         assert "tag:NAME" in refused.stderr
 
 
-def test_usage_by_day_lists_idle_days_too(command: Command, used: dict[str, str]) -> None:
+def test_usage_by_day_lists_idle_days_from_the_first_use_on(command: Command, used: dict[str, str]) -> None:
     lines = json.loads(command("usage", "--since", "3d", "--json").stdout)
     assert [line["requests"] for line in lines] == [2, 0, 2]
     assert lines[-1]["day"] == datetime.now(UTC).strftime("%Y-%m-%d")
-    assert len(json.loads(command("usage", "--json").stdout)) == 7
-    assert len(json.loads(command("usage", "--since", "40d", "--json").stdout)) == 40
+    for since in ("7d", "9999d"):
+        assert json.loads(command("usage", "--since", since, "--json").stdout) == lines
+
+
+def test_usage_by_day_of_nothing_is_a_line_for_today(command: Command) -> None:
+    (line,) = json.loads(command("usage", "--json").stdout)
+    assert (line["requests"], line["day"]) == (0, datetime.now(UTC).strftime("%Y-%m-%d"))
+
+
+def test_since_is_read_alike_by_every_command(command: Command, used: dict[str, str]) -> None:
+    """Two requests are of now, two of the day before yesterday."""
+    hour = json.loads(command("usage", "--by", "model", "--since", "60m", "--json").stdout)
+    assert sum(line["requests"] for line in hour) == 2
+    for since, count in (("yesterday", 2), ("2020-01-01T00:00:00Z", 4)):
+        assert len(json.loads(command("ledger", "list", "--since", since, "--json").stdout)) == count
+    assert len(command("export", "--since", "3d", "--until", "yesterday").stdout.splitlines()) == 2
+    assert command("audit", "--since", "90m").returncode == 0
+    assert command("verify", "--since", "today").returncode in (0, 1)
 
 
 def test_usage_bad_since_is_usage_error(command: Command) -> None:
-    refused = command("usage", "--since", "yesterday")
+    refused = command("usage", "--since", "tomorrow")
     assert refused.returncode == 2
     assert "2026-11-01" in refused.stderr
 
@@ -244,6 +260,26 @@ def test_command_ambiguous_project_name_is_usage_error(command: Command, client:
     refused = command("keys", "create", "--project", "twin", "--name", "x")
     assert refused.returncode == 2
     assert "Use the id." in refused.stderr
+
+
+def test_project_of_a_name_that_is_taken_is_made_and_told(command: Command, client: openai.OpenAI) -> None:
+    first = client.admin.organization.projects.create(name="twin")
+    made = command("projects", "create", "twin")
+    assert made.returncode == 0
+    assert made.stdout.strip() != first.id
+    assert f"{first.id} is called 'twin', too" in made.stderr
+    assert "too" not in command("projects", "create", "alone").stderr
+
+
+def test_limits_list_shows_every_kind_of_organisation_and_projects(command: Command, client: openai.OpenAI) -> None:
+    client.admin.organization.projects.create(name="team")
+    for given in (["--usd", "25"], ["--project", "team", "--limit", "requests/minute=60"]):
+        assert command("limits", "set", *given).returncode == 0
+    assert [row[:4] for row in table(command("limits", "list").stdout)[1:]] == [
+        ["organization", "money", "month", "25.00"],
+        ["project team", "requests", "minute", "60"],
+    ]
+    assert len(json.loads(command("limits", "list", "--json").stdout)["data"]) == 2
 
 
 def test_command_wrong_admin_key_exits_4(bare: Command, gateway: AdminGateway) -> None:
@@ -285,7 +321,7 @@ def test_version_and_unknown_command(bare: Command) -> None:
 def test_projects_create_control_character_is_refused_and_shown_harmless(command: Command) -> None:
     refused = command("projects", "create", "a\x1b[2Jb")
     assert refused.returncode == 1
-    assert r"control characters are not allowed, but there is \x1b" in refused.stderr
+    assert r"control and invisible characters are not allowed, but there is \x1b" in refused.stderr
     assert "\x1b" not in refused.stderr
 
 

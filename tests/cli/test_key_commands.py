@@ -86,6 +86,22 @@ def test_key_is_rotated_after_a_question(command: Command, client: openai.OpenAI
     assert json.loads(at_once.stdout)["previous_valid_until"] is None
 
 
+def test_key_goes_by_its_name_where_no_other_is_called_so(command: Command, client: openai.OpenAI) -> None:
+    team, other = (client.admin.organization.projects.create(name=name) for name in ("team", "other"))
+    for project in (team, other):
+        client.admin.organization.projects.service_accounts.create(project.id, name="bot")
+    ambiguous = command("keys", "rotate", "bot", "--yes")
+    assert ambiguous.returncode == 2
+    assert "--project" in ambiguous.stderr
+    assert command("keys", "rotate", "bot", "--project", "team", "--yes").returncode == 0
+    revoked = command("keys", "revoke", "bot", "--project", "team", "--yes", "--json")
+    assert revoked.returncode == 0, revoked.stderr
+    assert command("keys", "show", "bot").returncode == 0  # only the other one's is left
+    assert command("limits", "set", "--key", "bot", "--limit", "requests/minute=5").returncode == 0
+    assert command("keys", "revoke", "bot", "--yes").returncode == 0
+    assert command("keys", "revoke", "bot", "--yes").returncode == 1
+
+
 def test_admin_keys_create_list_revoke(command: Command, client: openai.OpenAI) -> None:
     project = client.admin.organization.projects.create(name="team")
     made = command(

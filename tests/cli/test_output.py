@@ -19,8 +19,8 @@ from gateway.cli.output import (
     show_nano,
 )
 
-HOSTILE = "a\x1b]0;owned\x07\x9b2J\x7f\r\tb"
-HARMLESS = r"a\x1b]0;owned\x07\x9b2J\x7f\x0d\x09b"
+HOSTILE = "a\x1b]0;owned\x07\x9b2J\x7f\r\t\u202e\u200bb"
+HARMLESS = r"a\x1b]0;owned\x07\x9b2J\x7f\x0d\x09\u202e\u200bb"
 
 
 @pytest.mark.parametrize(
