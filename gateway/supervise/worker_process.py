@@ -160,9 +160,10 @@ class WorkerServer(uvicorn.Server):
         for connection in self.server_state.connections:
             if isinstance(connection, BoundedProtocol):
                 connection.take_leave()
-        self._app.leave()
-        if farewell.is_relieved:
+        if farewell.is_relieved:  # whoever asks for readiness here has a ready gateway before them
             self._is_relieved = self.should_exit = True
+        else:
+            self._app.leave()
 
     def _adopt(self, offer: Offer) -> None:
         server = offer.settings.server
