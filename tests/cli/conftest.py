@@ -1,4 +1,8 @@
-"""One served admin API, emptied for each test, and the real command as a subprocess beside it."""
+"""One served admin API, emptied for each test, and the real command beside it.
+
+Commands that ask the API run in this process; those that need none, and with them how every command begins and ends,
+in a process of their own.
+"""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -7,7 +11,7 @@ import httpx2
 import openai
 import pytest
 from support.admin_gateway import ADMIN_KEY, AdminGateway, admin_gateway
-from support.command_line import Command, Result, run_gateway
+from support.command_line import Command, Result, run_gateway, run_gateway_here
 from support.valkey import throw_away_store
 
 
@@ -47,12 +51,12 @@ def bare(tmp_path: Path) -> Command:
 
 
 @pytest.fixture
-def command(bare: Command, gateway: AdminGateway) -> Command:
-    """Runs `gateway …` with the environment of an operator of the served gateway."""
+def command(tmp_path: Path, gateway: AdminGateway) -> Command:
+    """Runs `gateway …` in an empty directory with the environment of an operator of the served gateway."""
     # A proxy that does not exist: a gateway on this machine is never reached through one.
     own = {"GATEWAY_URL": gateway.url, "GATEWAY_ADMIN_KEY": ADMIN_KEY, "HTTP_PROXY": "http://127.0.0.1:1"}
 
     def run(*arguments: str, environ: Mapping[str, str] | None = None, answer: str = "") -> Result:
-        return bare(*arguments, environ={**own, **(environ or {})}, answer=answer)
+        return run_gateway_here(tmp_path, arguments, {**own, **(environ or {})}, answer)
 
     return run

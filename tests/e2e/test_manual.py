@@ -54,7 +54,7 @@ TRIED_APART = ("LangChain", "LlamaIndex")  # by `make clients`, freshly installe
 REFUSED = {  # the exit status that the page announces
     "gateway restore FILE": 1,  # the store is in use
     "gateway restore 2026-11-25.backup": 1,  # likewise
-    "gateway export --since 2026-11-01 --until 2026-11-30 --format focus --output november.focus.csv --resume": 1,
+    "gateway export --since 2026-11-01 --until 2026-11-30 --format focus --output november.focus.csv --resume": 2,
 }
 
 

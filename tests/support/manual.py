@@ -6,17 +6,14 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Callable
-from contextlib import chdir
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from support.command_line import run_gateway_here
 from support.gateway import ADMIN_KEY, GatewayProcess
 from support.running import clean_environment
 from support.sources import ROOT
-from typer.testing import CliRunner
-
-from gateway.cli.commands import make_tree
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 PAGES += [page for folder in ("deploy", "benchmarks") for page in sorted((ROOT / folder).rglob("*.md"))]
@@ -107,13 +104,14 @@ class Reader:
         line = self.resolved(command)
         words = shlex.split(line, comments=True)
         if words[0] == "gateway" and not _BY_SHELL.search(line.partition(" #")[0]):
-            return self._in_process(words[1:])
+            done = run_gateway_here(self.folder, tuple(words[1:]), self.environ, "y\n")
+            return Typed(done.returncode, done.stdout, done.stderr)
         if words[0] == "export":
             line += "\nenv -0"
-        done = self.run(["sh", "-ec", line], given="y\n")
+        typed = self.run(["sh", "-ec", line], given="y\n")
         if words[0] == "export":
-            self.environ |= dict(each.split("=", 1) for each in done.output.split("\0") if "=" in each)
-        return done
+            self.environ |= dict(each.split("=", 1) for each in typed.output.split("\0") if "=" in each)
+        return typed
 
     def run(self, command: list[str], given: str = "") -> Typed:
         """Run a program in the reader's directory and environment."""
@@ -146,14 +144,6 @@ class Reader:
 
     def _first(self, path: str) -> str:
         return str(self.product.admin("GET", path)["data"][0]["id"])
-
-    def _in_process(self, words: list[str]) -> Typed:
-        without: dict[str, str | None] = dict.fromkeys(os.environ.keys() - self.environ.keys())
-        environ = {**without, **self.environ}
-        with chdir(self.folder):
-            done = CliRunner().invoke(make_tree(), words, input="y\n", env=environ, prog_name="gateway")
-        trouble = getattr(done.exception, "message", repr(done.exception)) if done.exception else ""
-        return Typed(done.exit_code, done.stdout, f"{done.stderr}{trouble}")
 
 
 def shape(value: Any) -> Any:
