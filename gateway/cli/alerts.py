@@ -7,6 +7,7 @@ import msgspec
 import typer
 
 from gateway.cli.connection import Connection, decode_all
+from gateway.cli.failure import CommandFailed, ExitCode
 from gateway.cli.limit_kinds import read_budget
 from gateway.cli.output import Column, print_json, print_note, print_table, show_dollars, show_moment
 from gateway.cli.session import AsJson, Yes, all_projects, confirm, connect, find_project
@@ -77,14 +78,13 @@ def list_alerts(context: typer.Context, project: OfProject = None, as_json: AsJs
 def delete_alert(
     context: typer.Context,
     alert_id: Annotated[str, typer.Argument(help="Its id, as `gateway alerts list` shows it.")],
-    project: OfProject = None,
+    project: Annotated[str | None, typer.Option(help="Id or name; else it is looked for everywhere.")] = None,
     yes: Yes = False,
     as_json: AsJson = False,
 ) -> None:
     """Delete a spend alert."""
     with connect(context) as connection:
-        path = f"{_path(connection, project)}/{alert_id}"
-        alert = msgspec.json.decode(connection.get(path), type=SpendAlert)
+        path, alert = _find(connection, alert_id, project)
         confirm(f"Delete the spend alert at ${_dollars(alert)} per month ({alert.id})?", yes)
         answer = connection.delete(path)
     if as_json:
@@ -126,15 +126,28 @@ def _path(connection: Connection, project: str | None) -> str:
     return f"/organization{scope}/spend_alerts"
 
 
-def _alerts(connection: Connection, project: str | None) -> list[tuple[str, msgspec.Raw]]:
-    """Spend alerts with the name of their scope."""
+def _scopes(connection: Connection, project: str | None) -> list[tuple[str, str]]:
+    """One project, or all there is: name, and the path of its spend alerts."""
     if project is not None:
         chosen = [find_project(connection, project)]
     else:
         chosen = [each for each in all_projects(connection) if each.status == "active"]
     scopes = [] if project is not None else [("organization", "/organization/spend_alerts")]
-    scopes += [(each.name, f"/organization/projects/{each.id}/spend_alerts") for each in chosen]
-    return [(name, item) for name, path in scopes for item in connection.items(path)]
+    return scopes + [(each.name, f"/organization/projects/{each.id}/spend_alerts") for each in chosen]
+
+
+def _alerts(connection: Connection, project: str | None) -> list[tuple[str, msgspec.Raw]]:
+    """Spend alerts with the name of their scope."""
+    return [(name, item) for name, path in _scopes(connection, project) for item in connection.items(path)]
+
+
+def _find(connection: Connection, alert_id: str, project: str | None) -> tuple[str, SpendAlert]:
+    """A spend alert and its path. Raises CommandFailed."""
+    for _, path in _scopes(connection, project):
+        for alert in decode_all(connection.items(path), SpendAlert):
+            if alert.id == alert_id:
+                return f"{path}/{alert.id}", alert
+    raise CommandFailed(f"There is no spend alert '{alert_id}'.", ExitCode.REFUSED, "`gateway alerts list` shows all.")
 
 
 def _dollars(alert: SpendAlert) -> str:

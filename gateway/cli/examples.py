@@ -66,7 +66,7 @@ EXAMPLES: Final = {
     "service-accounts create": ("gateway service-accounts create alice --project search",),
     "service-accounts list": ("gateway service-accounts list --project search",),
     "service-accounts rename": ("gateway service-accounts rename alice bob --project search",),
-    "service-accounts delete": ("gateway service-accounts delete alice --project search --yes",),
+    "service-accounts delete": ("gateway service-accounts delete bob --project search --yes",),
     "alerts create": ("gateway alerts create --project search --usd 20",),
     "alerts list": ("gateway alerts list",),
     "alerts delete": ("gateway alerts delete alert_123 --yes",),

@@ -15,7 +15,7 @@ app = typer.Typer(no_args_is_help=True, help="Service accounts: who owns keys, a
 
 _COLUMNS: Final = (Column("ID"), Column("NAME"), Column("PROJECT"), Column("CREATED (UTC)"))
 
-AccountId = Annotated[str, typer.Argument(help="Its id, as `gateway service-accounts list` shows it.")]
+AccountNamed = Annotated[str, typer.Argument(metavar="ACCOUNT", help="Its id or name.")]
 OfProject = Annotated[str | None, typer.Option(help="Id or name; else it is looked for in all.")]
 
 
@@ -63,14 +63,14 @@ def list_accounts(
 @app.command("rename")
 def rename_account(
     context: typer.Context,
-    account_id: AccountId,
+    account_named: AccountNamed,
     name: Annotated[str, typer.Argument(help="The new name.")],
     project: OfProject = None,
     as_json: AsJson = False,
 ) -> None:
     """Give a service account another name."""
     with connect(context) as connection:
-        owner, account = _find(connection, account_id, project)
+        owner, account = _find(connection, account_named, project)
         answer = connection.post(f"{accounts_path(owner.id)}/{account.id}", {"name": name})
     if as_json:
         print_json(msgspec.Raw(answer))
@@ -80,11 +80,15 @@ def rename_account(
 
 @app.command("delete")
 def delete_account(
-    context: typer.Context, account_id: AccountId, project: OfProject = None, yes: Yes = False, as_json: AsJson = False
+    context: typer.Context,
+    account_named: AccountNamed,
+    project: OfProject = None,
+    yes: Yes = False,
+    as_json: AsJson = False,
 ) -> None:
     """Delete a service account and revoke all its keys. This cannot be undone."""
     with connect(context) as connection:
-        owner, account = _find(connection, account_id, project)
+        owner, account = _find(connection, account_named, project)
         confirm(f"Delete service account {account.name} ({account.id}) and revoke all its keys, for good?", yes)
         answer = connection.delete(f"{accounts_path(owner.id)}/{account.id}")
     if as_json:
@@ -98,13 +102,18 @@ def _accounts(connection: Connection, project: str | None) -> list[tuple[Project
     return [(each, item) for each in projects for item in connection.items(accounts_path(each.id))]
 
 
-def _find(connection: Connection, account_id: str, project: str | None) -> tuple[Project, Account]:
-    for owner, raw in _accounts(connection, project):
-        account = msgspec.json.decode(raw, type=Account)
-        if account.id == account_id:
-            return owner, account
-    raise CommandFailed(
-        f"There is no service account '{account_id}'.",
-        ExitCode.REFUSED,
-        "`gateway service-accounts list` shows all, with their ids.",
-    )
+def _find(connection: Connection, name_or_id: str, project: str | None) -> tuple[Project, Account]:
+    """The account with this id, or the only one with this name. Raises CommandFailed."""
+    listed = [(owner, msgspec.json.decode(raw, type=Account)) for owner, raw in _accounts(connection, project)]
+    exact = [each for each in listed if each[1].id == name_or_id]
+    found = exact or [each for each in listed if each[1].name == name_or_id]
+    if not found:
+        raise CommandFailed(
+            f"There is no service account '{name_or_id}'.",
+            ExitCode.REFUSED,
+            "`gateway service-accounts list` shows all, with their ids.",
+        )
+    if len(found) > 1:
+        ids = ", ".join(account.id for _, account in found)
+        raise CommandFailed(f"Several service accounts are named '{name_or_id}': {ids}.", ExitCode.USAGE, "Use the id.")
+    return found[0]

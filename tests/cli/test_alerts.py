@@ -23,7 +23,7 @@ def test_alerts_create_list_delete(command: Command, client: openai.OpenAI) -> N
     assert len(json.loads(command("alerts", "list", "--project", "team", "--json").stdout)) == 1
     refused = command("alerts", "delete", alert.id, "--project", "team", answer="n\n")
     assert (refused.returncode, "$20.50" in refused.stderr) == (1, True)
-    assert command("alerts", "delete", alert.id, "--project", "team", "--yes").returncode == 0
+    assert command("alerts", "delete", alert.id, "--yes").returncode == 0
     assert list(client.admin.organization.projects.spend_alerts.list(project)) == []
     assert command("alerts", "delete", alert.id, "--project", "team", "--yes").returncode == 1
     assert command("alerts", "create", "--usd", "5/day").returncode == 2

@@ -17,6 +17,10 @@ def test_service_accounts_create_list_rename_delete(command: Command, client: op
     heading, line = command("service-accounts", "list").stdout.splitlines()
     assert heading.split()[:3] == ["ID", "NAME", "PROJECT"]
     assert line.split()[:3] == [account, "bob", "team"]
+    assert command("service-accounts", "rename", "bob", "carol", "--project", "team").returncode == 0
+    organization.projects.service_accounts.create(organization.projects.create(name="other").id, name="carol")
+    several = command("service-accounts", "delete", "carol", "--yes")
+    assert (several.returncode, "Several service accounts are named 'carol'" in several.stderr) == (2, True)
     refused = command("service-accounts", "delete", account, answer="n\n")
     assert (refused.returncode, "revoke all its keys" in refused.stderr) == (1, True)
     assert command("service-accounts", "delete", account, "--project", "team", "--yes").returncode == 0

@@ -21,7 +21,7 @@ import typer
 import yaml
 from e2e.test_sdks import node_binary
 from support.gateway import gateway
-from support.manual import PAGES, Block, Reader, blocks, inline_commands, shape
+from support.manual import ASKED, PAGES, Block, Reader, blocks, inline_commands, shape
 from support.needs import need
 from support.prometheus import promtool
 from support.receiver import Receiver, receiver
@@ -29,13 +29,13 @@ from support.running import wait_until
 from support.sources import ROOT
 
 from gateway.cli.commands import make_tree
+from gateway.cli.examples import EXAMPLES
 from gateway.cli.simulate import app as simulate_app
 from gateway.cli.start import app as serve_app
 from gateway.simulator import Simulator
 from gateway.simulator.scenario import parse_scenario
 
 SECRET = "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
-ASKED = {"model": "auto", "messages": [{"role": "user", "content": "hi"}]}
 
 _MAKE_RUN = "takes this machine's port 8080 until Ctrl-C; tests/run/test_make_run.py runs it on a terminal"
 _NETWORK = "installs from the network; tests/run and tests/deploy are about the installation"
@@ -50,9 +50,25 @@ NOT_HERE = {
         _NETWORK
     ),
 }
+_OTHER_PLACE = "names a place of another machine"
+NOT_HERE |= {
+    "gateway serve --demo": _MAKE_RUN,
+    "gateway serve --config config.yaml --port 8081": _MAKE_RUN,
+    "gateway simulate --port 8790 --record calls.jsonl": "runs until Ctrl-C; tests/simulator",
+    "gateway --data-dir /var/lib/workers-ai-gateway restart --wait 300": _OTHER_PLACE,
+    "gateway spool replay /mnt/old/spool/6111558c --into data": _OTHER_PLACE,
+}
 TRIED_APART = ("LangChain", "LlamaIndex")  # by `make clients`, freshly installed: large packages
+MAKING = [
+    "projects create", "service-accounts create", "keys create", "limits set", "alerts create", "admin-keys create",
+]  # fmt: skip
+ENDING = [
+    "keys disable", "keys enable", "keys revoke", "service-accounts rename", "service-accounts delete",
+    "alerts delete", "limits remove", "admin-keys revoke", "projects archive",
+]  # fmt: skip
 REFUSED = {  # the exit status that the page announces
     "gateway restore FILE": 1,  # the store is in use
+    "gateway export --format focus --output bill.csv --resume": 1,  # nothing was interrupted
     "gateway restore 2026-11-25.backup": 1,  # likewise
     "gateway export --since 2026-11-01 --until 2026-11-30 --format focus --output november.focus.csv --resume": 2,
 }
@@ -228,7 +244,6 @@ def test_page_does_what_it_says(page: Path, desk: Desk) -> None:
     if not own:
         return
     desk.reader.open(page)
-    desk.reader.product.row(desk.reader.product.chat(ASKED, desk.reader.key).headers["x-request-id"])
     for block in own:
         assert block.language in KINDS, f"{block.place}: nothing runs or checks a block of kind '{block.language}'"
         KINDS[block.language](block, desk)
@@ -244,9 +259,20 @@ def test_table_of_the_readme_does_what_it_says(desk: Desk) -> None:
         type_one(command, "README.md", desk)
 
 
+def test_examples_of_the_help_do_what_they_say(desk: Desk) -> None:
+    """What makes something comes first, what ends it last. A restart takes seconds, and is on a page."""
+    desk.reader.open(ROOT / "docs" / "cli.md")
+    (desk.reader.folder / "request.json").write_text(json.dumps(ASKED))
+    for command in [*MAKING, *sorted(EXAMPLES.keys() - {*MAKING, *ENDING, "restart"}), *ENDING]:
+        key = "sk-admin-key_…" if command == "admin-keys revoke" else "key_…"
+        for example in EXAMPLES[command]:
+            if example not in NOT_HERE:
+                type_one(example.replace("key_123", key).replace("alert_123", "alert_…"), "gateway -h", desk)
+
+
 def test_what_does_not_run_here_is_still_on_a_page_and_is_shell() -> None:
     written = {command for block in ALL if block.language in ("sh", "console") for command in block.commands()}
-    assert NOT_HERE.keys() <= written
+    assert NOT_HERE.keys() <= written | {example for examples in EXAMPLES.values() for example in examples}
     for command in NOT_HERE:
         line = command.replace("<this repository>", "it")
         subprocess.run(["sh", "-n", "-c", line], check=True)

@@ -18,6 +18,8 @@ from support.sources import ROOT
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 PAGES += [page for folder in ("deploy", "benchmarks") for page in sorted((ROOT / folder).rglob("*.md"))]
 
+ASKED = {"model": "auto", "messages": [{"role": "user", "content": "hi"}]}
+
 _FENCE = re.compile(r"(?ms)^( *)```([^\n]*)\n(.*?)^ *```")
 _BY_SHELL = re.compile(r"[$|<>;&`]")  # what `gateway` itself would not understand
 
@@ -81,10 +83,11 @@ class Reader:
         (self.folder / ".curlrc").write_text("fail-with-body\n")  # else a refusal would look like success
 
     def open(self, page: Path) -> None:
-        """Begin a page: other pages' projects are gone; `search` is there with a key, unless the page makes it."""
+        """Begin a page: other pages' projects are gone; `search` has a key, unless the page makes it. Ask once."""
         for project in self.product.admin("GET", "/projects")["data"]:
             self.product.admin("POST", f"/projects/{project['id']}/archive")
         _, self.key = self.product.make_key("mine")
+        self.product.row(self.product.chat(ASKED, self.key).headers["x-request-id"])
         if "projects create search" not in page.read_text(encoding="utf-8"):
             self.product.make_key("search")
         self.environ = clean_environment(
@@ -132,6 +135,7 @@ class Reader:
             r"http://127\.0\.0\.1:8080\b": lambda: self.product.origin,
             "sk-admin-…": lambda: ADMIN_KEY,
             "sk-…": lambda: self.key,
+            "sk-admin-key_…": lambda: self._first("/admin_api_keys"),
             "proj_…": self._search,
             "key_…": lambda: self._first(f"/projects/{self._search()}/api_keys"),
             "alert_…": lambda: self._first(f"/projects/{self._search()}/spend_alerts"),
