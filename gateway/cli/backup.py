@@ -4,6 +4,7 @@ the configuration: no gateway has to run, and one may.
 
 import asyncio
 import os
+import sys
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
@@ -115,7 +116,7 @@ def _keep_apart(header: Header, settings: Settings, *, yes: bool) -> None:
 
 def _with_progress(work: Callable[[dump.Progress], Coroutine[Any, Any, T]], settings: Settings) -> T:  # Any: asyncio's
     """Run it with a line on a terminal that says how far it is; what goes wrong becomes one sentence."""
-    with Bar(console=Console(stderr=True), transient=True) as bar:
+    with Bar(console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as bar:
         task = bar.add_task("the store", total=None)
 
         def progress(more: int, what: str) -> None:

@@ -302,6 +302,8 @@ def test_limits_of_every_kind_show_what_is_used(window: Visit, product: GatewayP
         assert {scope for scope, _ in found} == {"research", "search", "support"}
         assert (found["research", "requests"]["Used"], found["research", "requests"]["Limit"]) == ("2", "40")
         assert found["research", "requests"]["Reached"] == "0.0500"
+        table = window.page.get_by_role("table", name="Limits of every kind")
+        expect(table.get_by_role("row", name=re.compile("concurrency"))).to_contain_text("as requests end")
         show(window, product, f"?view=limits&project={project}")
         kinds = {(line["Scope"], line["Kind"], line["Window"]) for line in saved(window, "Limits of every kind")}
         assert ("Key notebooks", "tokens", "minute") in kinds
@@ -359,6 +361,10 @@ def test_health_shows_models_reasons_books_and_acts(window: Visit, product: Gate
     show(window, product, "?view=health&range=30d")
     models = saved(window, "Models by their own answers")
     assert {line["State"] for line in models} <= {"active", "deprecated"}
+    remarks = {line["Model"].lstrip("'"): line["What of it"] for line in models}
+    for told in product.admin("GET", "/health")["models"]:
+        if told["status"] == "deprecated":
+            assert remarks[told["id"]].startswith("deprecated since 20")
     assert f"'{FAST}" in {line["Model"] for line in models}  # a spreadsheet would take it for a formula
     assert number(window, "Drift") == product.admin("GET", "/health")["books"]["drift"]
     reasons = saved(window, "The latest 100 requests, by model and reason")

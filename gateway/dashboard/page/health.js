@@ -65,7 +65,7 @@ function remark(each) {
   if (each.status === "retired") return `since ${time(each.retired_at)}${successor}`;
   if (each.status === "resting") return `after failures, until ${time(each.resting_until)}`;
   if (each.status === "probation") return "tried with one request";
-  if (each.deprecated_on) return `shuts down on ${time(each.deprecated_on).slice(0, 10)}${successor}`;
+  if (each.deprecated_on) return `deprecated ${each.deprecated_on * 1000 <= Date.now() ? "since" : "from"} ${time(each.deprecated_on).slice(0, 10)}${successor}`;
   return "";
 }
 

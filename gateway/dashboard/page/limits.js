@@ -61,7 +61,8 @@ export function limitsTable(caption, name, limits) {
 
 const stateOf = (each) => ({ bad: "refusing requests", warn: "nearly reached" })[levelOf(each.used >= each.limit ? 1 : Math.min(each.share, 0.999))] ?? "open";
 
-const UNITS = { money: "$", tokens: "tokens", requests: "requests", concurrency: "at once" };
+const ENDLESS = { total: "never", now: "as requests end" };
+const UNITS = { money: "USD", tokens: "tokens", requests: "requests", concurrency: "at once" };
 
 /** Limits of every kind, the closest first. What is in flight takes part: it may be all that is in the way. */
 async function readAllLimits(page) {
@@ -80,7 +81,7 @@ function nameOf(page, { scope, id }) {
 }
 
 function allLimitsTable(page, limits) {
-  const amount = (each, number) => (each.kind === "money" ? money(number) : count(number));
+  const amount = (each, number) => (each.kind === "money" ? money(number, columnDecimals([each.limit])) : count(number));
   const column = (label, value) => ({ label, number: true, value, csv: (each) => (each.kind === "money" ? exactDollars(value(each)) : value(each)), show: (each) => amount(each, value(each)) });
   const windows = { now: "now", total: "in total" };
   return table({
@@ -107,7 +108,7 @@ function allLimitsTable(page, limits) {
         label: "Starts again",
         value: (each) => each.resets_at,
         csv: (each) => (each.resets_at === null ? "" : instant(each.resets_at * 1000)),
-        show: (each) => (each.resets_at === null ? (each.window === "total" ? "never" : "rolls") : instant(each.resets_at * 1000).slice(0, 16)),
+        show: (each) => (each.resets_at === null ? (ENDLESS[each.window] ?? "rolls") : instant(each.resets_at * 1000).slice(0, 16)),
       },
     ],
   }).element;

@@ -107,7 +107,7 @@ function rangeTiles(page, inTime) {
       tile("Spend", money(sum.nano), page.rangeName, { nano: sum.nano }),
       tile("Requests", shortCount(sum.requests), sum.requests ? `${money(Math.round(sum.nano / sum.requests))} each` : "none yet", { number: sum.requests }),
       tile("Tokens", shortCount(sum.input + sum.output), `${shortCount(sum.input)} in · ${shortCount(sum.output)} out`, { number: sum.input + sum.output }),
-      tile("Error rate", percent(sum.requests ? sum.failed / sum.requests : 0), `${count(sum.failed)} failed`, { number: sum.failed, level: sum.failed ? "warn" : "" }),
+      tile("Error rate", percent(sum.requests ? sum.failed / sum.requests : 0), `${count(sum.failed)} failed; refused ones: see metrics`, { number: sum.failed, level: sum.failed ? "warn" : "" }),
       ...(pace ? paceTiles(page, pace[0]) : []),
     );
   }, { className: "tiles-card" });
