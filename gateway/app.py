@@ -198,6 +198,7 @@ class Gateway:
             neuron_price=self._worker.settings.neurons,
             learned=self._fleet.knowledge.learned,
             rollup_tags=self._worker.settings.ledger.rollup_tags,
+            is_demo=self._worker.settings.is_demo,
             rejections=Rejections(self._metrics.admin_rejected),
             guesses=guesses,
             has_webhook=lambda: bool(self._settings.alerts.webhook_url),

@@ -19,6 +19,7 @@ from gateway.cli.failure import CommandFailed, ExitCode
 from gateway.cli.output import Column, print_json, print_note, print_table
 from gateway.cli.period import day_before_now, end_of_day
 from gateway.cli.session import AsJson, connect
+from gateway.cli.views import Health
 from gateway.client.account import is_loopback
 from gateway.config.settings import UpstreamSettings
 
@@ -118,8 +119,14 @@ def reconcile_day(
             ExitCode.USAGE,
             "Set CLOUDFLARE_ACCOUNT_ID and CLOUDFLARE_API_TOKEN as for the gateway, or name its file with --config.",
         )
-    theirs = _theirs(upstream, date)
     with connect(context) as connection:
+        if msgspec.json.decode(connection.get("/organization/health"), type=Health).is_demo:
+            raise CommandFailed(
+                "The gateway is a demo: it has used no account, so there is nothing to compare with.",
+                ExitCode.REFUSED,
+                "--data-dir or --url names another gateway.",
+            )
+        theirs = _theirs(upstream, date)
         ours = _ours(connection, start)
         exact = msgspec.Raw(f"{sum(theirs.values(), Decimal(0)):f}".encode())  # a number, not through a fraction
         connection.post("/organization/reconciliation", {"start_time": start, "theirs": exact})  # for the metrics

@@ -286,6 +286,7 @@ class NeuronDay(msgspec.Struct):
 
 
 class Health(msgspec.Struct):
-    """What usage can be split by."""
+    """What usage can be split by, and whether the simulator answers."""
 
     rollup_tags: list[str]
+    is_demo: bool

@@ -60,6 +60,7 @@ class Health(msgspec.Struct, kw_only=True):
     stopped_until: int | None
     books: BooksHealth
     rollup_tags: Sequence[str]  # of the configuration: what usage can be split by
+    is_demo: bool  # the simulator answers
 
 
 async def retrieve_health(question: Question) -> Health:
@@ -77,6 +78,7 @@ async def retrieve_health(question: Question) -> Health:
             for route in catalog.routes.values()
         ],
         rollup_tags=service.rollup_tags,
+        is_demo=service.is_demo,
         stopped=None if stop is None else stop.kind,
         stopped_until=None if stop is None else int(stop.until),
         books=BooksHealth(drift=standing.drift, verified_at=standing.verified_at or None, waiting=service.waiting()),

@@ -40,6 +40,7 @@ class AdminService:
     guesses: Guesses = field(default_factory=lambda: Guesses(time.monotonic))
     has_webhook: Callable[[], bool] = lambda: True  # whether alerts have somewhere to go
     rollup_tags: tuple[str, ...] = ()  # what usage can be split by
+    is_demo: bool = False
     learned: Callable[[], Learned] = lambda: NOTHING_LEARNED
 
 
