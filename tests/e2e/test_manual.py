@@ -68,7 +68,7 @@ ENDING = [
 ]  # fmt: skip
 REFUSED = {  # the exit status that the page announces
     "gateway restore FILE": 1,  # the store is in use
-    "gateway export --format focus --output bill.csv --resume": 1,  # nothing was interrupted
+    "gateway export --format focus --output bill.csv --resume": 2,  # nothing was interrupted
     "gateway restore 2026-11-25.backup": 1,  # likewise
     "gateway export --since 2026-11-01 --until 2026-11-30 --format focus --output november.focus.csv --resume": 2,
 }
