@@ -185,6 +185,8 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def _refuse(self, status: HTTPStatus, message: str) -> None:
         """Say why, in the envelope of every other error, and hang up; without a word where others wait for answers."""
+        if self._is_ended:
+            return
         self._is_ended = True
         if self._unanswered and not self._unanswered[-1].more_body:
             self._unanswered[-1].keep_alive = False  # its answer hangs up

@@ -39,7 +39,8 @@ def try_worker(settings: Settings, app: str) -> None:
     except OSError as error:
         raise CannotStart(f"no gateway runs on {settings.data_dir}: its store is not there") from error
     worker = WorkerSettings(_on_trial(settings), store_url, settings.admin_key or read_secret(data.admin_key_file))
-    with tempfile.TemporaryDirectory(prefix="gateway-trial-") as folder, bind(Address("127.0.0.1", 0)) as listener:
+    listener = bind(Address("127.0.0.1", 0))
+    with listener, tempfile.TemporaryDirectory(prefix="trial-", dir=settings.data_dir) as folder:  # /tmp may be closed
         metrics = MetricsListener(Path(folder))
         crew = Crew(WorkerOrder(worker, app, _LEAVE_SECONDS), slots=[0], listener=listener, metrics=metrics)
         try:
