@@ -1,5 +1,6 @@
 """`gateway audit`: what administrators did and were refused, newest first, with what each act changed."""
 
+import sys
 from typing import Annotated, Final
 
 import msgspec
@@ -26,7 +27,7 @@ _FILTERS: Final = {
     "project": "project_ids[]",
     "target": "resource_ids[]",
 }
-_LONGEST_CELL = 160
+_LONGEST_CHANGE = 160  # on a terminal; a pipe has all of it
 
 
 def list_acts(
@@ -51,9 +52,9 @@ def list_acts(
     if as_json:
         print_json(found)
         return
-    print_table(
-        _COLUMNS, [_cells(entry, raw) for entry, raw in zip(decode_all(iter(found), AuditEntry), found, strict=True)]
-    )
+    longest = _LONGEST_CHANGE if sys.stdout.isatty() else sys.maxsize
+    entries = zip(decode_all(iter(found), AuditEntry), found, strict=True)
+    print_table(_COLUMNS, [_cells(entry, raw, longest) for entry, raw in entries])
 
 
 def _read_filter(text: str) -> tuple[str, str]:
@@ -63,9 +64,10 @@ def _read_filter(text: str) -> tuple[str, str]:
     return name, value
 
 
-def _cells(entry: AuditEntry, raw: msgspec.Raw) -> tuple[str, ...]:
+def _cells(entry: AuditEntry, raw: msgspec.Raw, longest: int) -> tuple[str, ...]:
     said = msgspec.json.decode(raw, type=dict[str, msgspec.Raw])[entry.type]
     target = msgspec.json.decode(said, type=AuditTarget)
+    change = _shown(entry.changes) or target.message or ""
     return (
         show_moment(entry.effective_at),
         entry.type,
@@ -73,7 +75,7 @@ def _cells(entry: AuditEntry, raw: msgspec.Raw) -> tuple[str, ...]:
         _who(entry.actor),
         entry.actor.ip_address or "–",
         entry.outcome,
-        _shown(entry.changes) or target.message or "",
+        change if len(change) <= longest else f"{change[:longest]}…",
     )
 
 
@@ -89,8 +91,7 @@ def _shown(changes: list[AuditChange]) -> str:
         for name in {**before, **after}:
             old, new = _value(before.get(name)), _value(after.get(name))
             parts.append(f"{name}: {old} → {new}" if change.before is not None else f"{name}: {new}")
-    text = "; ".join(parts)
-    return text if len(text) <= _LONGEST_CELL else f"{text[:_LONGEST_CELL]}…"
+    return "; ".join(parts)
 
 
 def _value(value: msgspec.Raw | None) -> str:

@@ -18,7 +18,7 @@ from gateway.backup.archive import Header, Writer, written_whole
 from gateway.backup.place import demo_beside, describe_store, is_untouched, opened_store
 from gateway.cli.configuration_file import AsJson, Config, choose_file, load_file
 from gateway.cli.failure import CommandFailed, ExitCode
-from gateway.cli.output import print_json, print_note, show_moment
+from gateway.cli.output import print_json, print_note, show_count, show_moment
 from gateway.cli.session import Yes, confirm
 from gateway.config.settings import Settings
 from gateway.core.errors import StoreAway
@@ -56,7 +56,8 @@ def write_backup(
     if as_json:
         print_json({"rows": rows, "entries": entries, "bytes": size, "instance": header.instance})
         return
-    print_note(f"{file}: {rows:,} rows, {entries:,} entries, {size:,} bytes; instance {header.instance}.")
+    amounts = f"{show_count(rows, 'row')}, {_entries(entries)}, {show_count(size, 'byte')}"
+    print_note(f"{file}: {amounts}; instance {header.instance}.")
 
 
 def restore_backup(
@@ -73,7 +74,7 @@ def restore_backup(
         header, entries = restore.examine(file)
     except restore.CannotRestore as error:
         raise CommandFailed(f"{error}.", ExitCode.REFUSED) from error
-    print_note(f"{file}: made {show_moment(header.created)} UTC by gateway {header.gateway}, {entries:,} entries.")
+    print_note(f"{file}: made {show_moment(header.created)} UTC by gateway {header.gateway}, {_entries(entries)}.")
     print_note(f"Into {describe_store(settings)}.")
     _keep_apart(header, settings, yes=yes)
 
@@ -97,11 +98,10 @@ def restore_backup(
     done = _with_progress(work, settings)
     if as_json:
         print_json(done)
-    print_note(f"Restored {done.entries:,} entries; {done.repaired:,} sums were rebuilt from the rows.")
+    print_note(f"Restored {_entries(done.entries)}; sums rebuilt from the rows: {done.repaired:,}.")
     if done.findings:
-        raise CommandFailed(
-            f"The books do not agree in {done.findings:,} places.", ExitCode.REFUSED, "See `gateway verify`."
-        )
+        text = f"The books do not agree in {show_count(done.findings, 'place')}."
+        raise CommandFailed(text, ExitCode.REFUSED, "See `gateway verify`.")
     print_note("The books agree.")
 
 
@@ -135,3 +135,7 @@ def _with_progress(work: Callable[[dump.Progress], Coroutine[Any, Any, T]], sett
             raise CommandFailed(f"{where} cannot be used: {error.message}", ExitCode.UNREACHABLE) from error
         except OSError as error:
             raise CommandFailed(f"The file cannot be written: {error.strerror or error}.", ExitCode.REFUSED) from error
+
+
+def _entries(number: int) -> str:
+    return show_count(number, "entry", "entries")

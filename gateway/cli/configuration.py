@@ -14,7 +14,7 @@ import typer
 from gateway.cli.configuration_file import AsJson, Config, NotValid, choose_file, load_file
 from gateway.cli.cost_map import cost_map, draw
 from gateway.cli.failure import CommandFailed, ExitCode
-from gateway.cli.output import Column, print_json, print_line, print_note, print_table, show_day, show_nano
+from gateway.cli.output import Column, print_json, print_line, print_note, print_table, show_count, show_day, show_nano
 from gateway.config.origins import effective_values
 from gateway.config.problems import ConfigProblem
 from gateway.core.catalog import Catalog, Model, Price
@@ -80,7 +80,8 @@ def check_file(file: Annotated[Path, typer.Argument(help="A configuration file."
     for note in notes:
         print_note(f"Note: {note}")
     print_note(
-        f"{file} is valid: {len(catalog.models)} models, {len(catalog.routes)} routes, {len(catalog.aliases)} aliases."
+        f"{file} is valid: {show_count(len(catalog.models), 'model')}, {show_count(len(catalog.routes), 'route')}, "
+        f"{show_count(len(catalog.aliases), 'alias', 'aliases')}."
     )
 
 

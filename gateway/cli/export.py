@@ -19,7 +19,7 @@ import typer
 from gateway.cli import focus
 from gateway.cli.connection import Connection
 from gateway.cli.failure import CommandFailed, ExitCode
-from gateway.cli.output import print_note
+from gateway.cli.output import print_note, show_count
 from gateway.cli.period import SINCE, UNTIL, now, parse_since, parse_until
 from gateway.cli.place import Hints
 from gateway.cli.session import all_projects, connect
@@ -139,7 +139,7 @@ def _export(connection: Connection, standing: Standing, file: BinaryIO, keep: Ca
             keep(standing)
             bar.advance(standing.until - _created(page.next_page), standing.until - standing.since, len(page.data))
     file.flush()
-    print_note(f"{count} rows exported.")
+    print_note(f"{show_count(count, 'row')} exported.")
 
 
 def _put(standing: Standing, file: BinaryIO, content: bytes) -> None:

@@ -8,7 +8,7 @@ import msgspec
 import typer
 
 from gateway.cli.connection import Connection
-from gateway.cli.output import Column, print_table, show_dollars, show_moment
+from gateway.cli.output import Column, print_note, print_table, show_dollars, show_moment
 from gateway.cli.session import find_key, find_project, keys_path
 from gateway.cli.views import KindLimit
 from gateway.core.limits import LARGEST_LIMIT
@@ -83,7 +83,10 @@ def change_limits(connection: Connection, path: str, entries: Sequence[LimitEntr
 
 def print_limits(answer: bytes, names: Mapping[str, str] = MappingProxyType({})) -> None:
     """Limits as a table; money in dollars. `names` are those of the scopes that have to be told apart, by id."""
-    print_table(_COLUMNS, [_row(limit, names) for limit in msgspec.json.decode(answer, type=_Limits).data])
+    limits = msgspec.json.decode(answer, type=_Limits).data
+    print_table(_COLUMNS, [_row(limit, names) for limit in limits])
+    if not limits:
+        print_note("Nothing is limited.")
 
 
 class _Limits(msgspec.Struct):

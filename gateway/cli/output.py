@@ -152,6 +152,11 @@ def _visible_lines(text: str) -> str:
     return "\n".join(map(visible, text.split("\n")))
 
 
+def show_count(number: int, noun: str, nouns: str = "") -> str:
+    """`1 row`, `1,204 rows`, `2 entries`; `nouns` where an s at the end does not make the plural."""
+    return f"{number:,} {noun if number == 1 else nouns or f'{noun}s'}"
+
+
 def show_dollars(amount: Decimal) -> str:
     """Dollars, exact, with at least cents: `0.06`, `0.0000484`."""
     text = f"{amount:f}"

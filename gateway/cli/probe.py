@@ -49,7 +49,7 @@ def probe_upstream(
         print_json(records)
     else:
         print_table(_COLUMNS, [_cells(record) for record in records])
-    print_note(f"{len(records)} answers are in {file}")
+    print_note(f"Answers in {file}: {len(records)}")
     if not any(record.status == 200 for record in records):
         raise CommandFailed("Nothing was answered with success.", ExitCode.REFUSED, "`gateway doctor` says more.")
 

@@ -39,7 +39,7 @@ def show_status(
         return
     print_table(_COLUMNS, [_cells(report) for report in reports])
     waiting = sum(report.waiting for report in reports)
-    print_note(f"{waiting} receipts wait for the store." if waiting else "Nothing waits.")
+    print_note(f"Receipts that wait for the store: {waiting:,}." if waiting else "Nothing waits.")
 
 
 @app.command("replay")
@@ -67,7 +67,7 @@ def replay(
     if as_json:
         print_json(report)
     else:
-        print_note(f"{report.entries} entries handed over; a worker adopts them within 10 seconds.")
+        print_note(f"Entries handed over: {report.entries}; a worker adopts them within 10 seconds.")
 
 
 def _root(directory: Path) -> Path:

@@ -8,7 +8,7 @@ import typer
 
 from gateway.cli.connection import Connection
 from gateway.cli.failure import ExitCode
-from gateway.cli.output import Column, print_json, print_note, print_table, show_moment
+from gateway.cli.output import Column, print_json, print_note, print_table, show_count, show_moment
 from gateway.cli.period import SINCE, parse_since
 from gateway.cli.session import AsJson, Yes, confirm, connect
 from gateway.cli.stretch import ProgressBar
@@ -114,7 +114,7 @@ def _ask(connection: Connection, start: int | None, page: str | None, repair: bo
 
 
 def _print(result: Result) -> None:
-    typer.echo(f"{result.rows} rows in {result.hours} hours looked at.")
+    typer.echo(f"{show_count(result.rows, 'row')} in {show_count(result.hours, 'hour')} looked at.")
     if result.waiting:
         typer.echo(f"{result.waiting} differences are receipts on their way from a spool.")
     if result.moving:

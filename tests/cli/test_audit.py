@@ -24,6 +24,13 @@ def test_audit_shows_who_did_what_and_what_changed(command: Command, client: ope
     assert 'name: "team"' in made
 
 
+def test_audit_in_a_pipe_cuts_no_change(command: Command) -> None:
+    names = [f"a-model-with-a-long-name-{number}" for number in range(12)]
+    assert command("projects", "create", "team").returncode == 0
+    assert command("projects", "update", "team", f"tags={','.join(f'{name}=yes' for name in names)}").returncode == 0
+    assert all(name in command("audit", "--limit", "1").stdout for name in names)
+
+
 def test_audit_filters_and_json(command: Command, client: openai.OpenAI) -> None:
     team = client.admin.organization.projects.create(name="team").id
     client.admin.organization.projects.create(name="other")

@@ -14,6 +14,7 @@ from gateway.cli.output import (
     print_note,
     print_table,
     print_verdict,
+    show_count,
     show_dollars,
     show_moment,
     show_nano,
@@ -33,6 +34,11 @@ def test_show_dollars_is_exact_with_cents(amount: str, text: str) -> None:
 
 def test_show_nano_keeps_every_digit() -> None:
     assert show_nano(9_007_199_254_740_993) == "9007199.254740993"
+
+
+def test_show_count_is_singular_for_one() -> None:
+    shown = [show_count(0, "row"), show_count(1, "row"), show_count(1204, "row"), show_count(2, "entry", "entries")]
+    assert shown == ["0 rows", "1 row", "1,204 rows", "2 entries"]
 
 
 def test_show_moment_absent_is_a_dash() -> None:
