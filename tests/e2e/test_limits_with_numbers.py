@@ -55,7 +55,8 @@ PROOFS: Final = {
 }
 HELLO: Final = [{"role": "user", "content": "Hello"}]
 SECONDS: Final = 1
-TOTAL_SECONDS: Final = 3
+TOTAL_SECONDS: Final = 4
+BUSY: Final = 60  # seconds of the quick loop: two of a machine that has other things to do
 
 
 def test_every_row_of_the_page_has_its_proof() -> None:
@@ -189,12 +190,12 @@ def test_request_that_takes_too_long(hasty: GatewayProcess, begun: bytes) -> Non
 def test_connections_that_say_nothing(hasty: GatewayProcess) -> None:
     with _connect(hasty) as connection:
         assert connection.recv(1) == b""
-    assert _idle_seconds(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n") == pytest.approx(75, abs=3)
+    assert 74 < _idle_seconds(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n") < 75 + BUSY
 
 
 def test_tls_handshake_that_does_not_come(tmp_path: Path) -> None:
     certificate, key = make_certificate(tmp_path)
-    assert _idle_seconds(b"", create_context(certificate, key)) == pytest.approx(60, abs=3)
+    assert 59 < _idle_seconds(b"", create_context(certificate, key)) < 60 + BUSY
 
 
 def test_answer_that_takes_too_long(hasty: GatewayProcess) -> None:
