@@ -8,7 +8,7 @@ import typer
 from gateway.cli.connection import decode_all
 from gateway.cli.output import Column, print_json, print_table, show_moment, show_nano
 from gateway.cli.period import SINCE, parse_since
-from gateway.cli.session import AsJson, connect, find_project
+from gateway.cli.session import AsJson, connect, find_key, find_project
 from gateway.cli.views import Attempt, Row
 
 app = typer.Typer(no_args_is_help=True, help="The ledger: one row per request.")
@@ -40,20 +40,20 @@ _ATTEMPT_COLUMNS = (
 def list_rows(
     context: typer.Context,
     project: Annotated[str | None, typer.Option(help="Only this project's (id or name).")] = None,
-    key: Annotated[str | None, typer.Option(help="Only this key's (id).")] = None,
+    key: Annotated[str | None, typer.Option(help="Only this key's (id or name).")] = None,
     since: Annotated[str | None, typer.Option(help=SINCE)] = None,
     limit: Annotated[int, typer.Option(min=1, max=100_000, help="At most so many.")] = 20,
     as_json: AsJson = False,
 ) -> None:
     """List requests, newest first."""
     parameters: dict[str, str | int | list[str]] = {}
-    if key is not None:
-        parameters["api_key_ids[]"] = [key]
     if since is not None:
         parameters["start_time"] = parse_since(since)
     with connect(context) as connection:
         if project is not None:
             parameters["project_ids[]"] = [find_project(connection, project).id]
+        if key is not None:
+            parameters["api_key_ids[]"] = [find_key(connection, key, project, with_revoked=True).id]
         found = list(connection.items("/organization/ledger", parameters, limit))
     if as_json:
         print_json(found)

@@ -88,6 +88,8 @@ class Parent:
         self._restart = Restart(self.options.command, settings, self._hand_over)
 
     def __enter__(self) -> Self:
+        if self._handover is not None:  # a signal may have come while the program was replaced
+            self._signals.start_is_over()
         self._signals.install()
         return self
 
@@ -153,7 +155,6 @@ class Parent:
 
     def _open_data(self) -> None:
         if self._handover is not None:
-            self._signals.start_is_over()
             self.data.take_over(self._handover.lock)
         else:
             self.data.open()

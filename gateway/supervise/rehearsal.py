@@ -10,6 +10,7 @@ import subprocess
 import time
 from collections.abc import Sequence
 from importlib import import_module
+from typing import NoReturn
 
 import msgspec
 
@@ -21,6 +22,7 @@ from gateway.worker import WorkerSettings
 
 OPTION = "--rehearse"
 _PATIENCE_SECONDS = 60.0
+_LAST_WORDS_SECONDS = 2.0
 
 
 class Verdict(msgspec.Struct, frozen=True):
@@ -42,6 +44,7 @@ def verdict_on(settings: Settings) -> Verdict:
 
 def rehearse(settings: Settings, app: str) -> int:
     """The child: try everything, say the verdict on stdout. Raises CannotStart where the program would not work."""
+    signal.signal(signal.SIGTERM, _give_up)  # its worker goes with it, however stuck that is
     said = os.dup(1)
     os.dup2(2, 1)  # what a worker prints is no verdict
     check_certificate(settings.server)
@@ -55,6 +58,10 @@ def rehearse(settings: Settings, app: str) -> int:
     with open(said, "wb") as verdict:
         verdict.write(msgspec.json.encode(verdict_on(settings)))
     return 0
+
+
+def _give_up(*_: object) -> NoReturn:
+    raise CannotStart("the trial was given up")
 
 
 class Rehearsal:
@@ -75,8 +82,9 @@ class Rehearsal:
         if self._process.poll() is None:
             if time.monotonic() - self._began < _PATIENCE_SECONDS:
                 return None
-            self._process.send_signal(signal.SIGKILL)
-        said, complaint = self._process.communicate()
+            self.stop()
+            return f"the new program did not say within {_PATIENCE_SECONDS:g} s whether it works"
+        said, complaint = self._end()
         if self._process.returncode != 0:
             return complaint.decode(errors="replace").strip() or "the new program cannot be started"
         try:
@@ -95,6 +103,14 @@ class Rehearsal:
 
     def stop(self) -> None:
         """Give it up."""
-        if self._process.poll() is None:
-            self._process.kill()
-        self._process.communicate()
+        self._end()
+
+    def _end(self) -> tuple[bytes, bytes]:
+        """What it said; told to end if it runs. A worker of its own may still have the pipes: nobody waits long."""
+        self._process.terminate()
+        with self._process as process:  # closes them
+            try:
+                return process.communicate(timeout=_LAST_WORDS_SECONDS)
+            except subprocess.TimeoutExpired as late:
+                process.kill()
+                return late.output or b"", late.stderr or b""

@@ -240,6 +240,9 @@ def test_ledger_list_and_show(command: Command, used: dict[str, str]) -> None:
     assert len(json.loads(command("ledger", "list", "--limit", "3", "--json").stdout)) == 3
     filtered = command("ledger", "list", "--project", "one", "--since", "1d", "--key", used["one-key"], "--json")
     assert [row["id"] for row in json.loads(filtered.stdout)] == [used["one-0"]]
+    named = command("ledger", "list", "--since", "1d", "--key", "one-bot", "--json")
+    assert named.stdout == filtered.stdout
+    assert "no key 'nobody'" in command("ledger", "list", "--key", "nobody").stderr
     assert used["two-0"] in command("ledger", "list").stdout
     shown = command("ledger", "show", used["two-0"])
     assert "0.000000484 USD" in shown.stdout

@@ -134,6 +134,30 @@ def test_restart_into_a_program_whose_workers_do_not_get_ready_is_refused(data_d
         assert gateway.end() == 0
 
 
+def test_gateway_ends_while_a_worker_on_trial_is_stuck(data_dir: Path) -> None:
+    with TinyGateway(data_dir) as gateway:
+        (data_dir / "stuck").touch()
+        gateway.process.send_signal(signal.SIGUSR2)
+        wait_until((data_dir / "is-stuck").exists, "a worker is on trial")
+        assert gateway.end() == 0
+        assert not list(data_dir.glob("trial-*"))
+        assert not is_running(int((data_dir / "is-stuck").read_text()))
+
+
+def test_signal_to_end_that_comes_while_the_program_is_replaced_ends_its_store_too(data_dir: Path) -> None:
+    def has_waiting_signals() -> bool:
+        status = Path(f"/proc/{gateway.process.pid}/status").read_text()
+        (blocked,) = (line for line in status.splitlines() if line.startswith("SigBlk"))
+        return bool(int(blocked.split()[1], 16) & 1 << signal.SIGTERM - 1)
+
+    with TinyGateway(data_dir) as gateway:
+        store = EmbeddedStore(data_dir / "store").pid
+        gateway.process.send_signal(signal.SIGUSR2)
+        wait_until(has_waiting_signals, "the program is being replaced")
+        assert gateway.end() == 0
+    assert not is_running(store)
+
+
 def test_restart_onto_another_data_directory_is_refused(data_dir: Path) -> None:
     config = data_dir.parent / "config.json"
     config.write_text("{}")

@@ -95,6 +95,9 @@ class TinyApp:
 
     async def _live(self, receive: Receive, send: Send) -> None:
         await receive()
+        if (self.worker.settings.data_dir / "stuck").exists():
+            (self.worker.settings.data_dir / "is-stuck").write_text(str(os.getpid()))
+            time.sleep(60.0)  # noqa: ASYNC251  # stands for whatever keeps the event loop from turning
         if (self.worker.settings.data_dir / "broken").exists():
             raise RuntimeError("this installation is broken")
         await send({"type": "lifespan.startup.complete"})
