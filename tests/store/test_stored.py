@@ -55,14 +55,14 @@ class Broken:
     def __init__(self, product: GatewayProcess, store_url: str) -> None:
         self.product = product
         self.store = redis.Redis.from_url(store_url)
-        self.project = product.admin("GET", "/projects")["data"][0]["id"]
+        self.project, self.key = product.make_key("broken")
         answer = self.chat()
         assert answer.status_code == 200
         self.row = answer.headers["x-request-id"]
         product.row(self.row)
 
     def chat(self) -> httpx2.Response:
-        return self.product.chat({"model": "auto", "messages": [{"role": "user", "content": "hi"}]})
+        return self.product.chat({"model": "auto", "messages": [{"role": "user", "content": "hi"}]}, self.key)
 
     def ask(self, path: str) -> httpx2.Response:
         headers = {"authorization": f"Bearer {ADMIN_KEY}"}
