@@ -252,6 +252,7 @@ def sync_file(file: int) -> None:
 def _make_directory(path: Path) -> int | None:
     """The lock of a new directory, None without disk space. It is locked before it gets its name: nobody adopts it."""
     hidden = path.with_name(f".{path.name}")
+    lock = None
     try:
         hidden.mkdir(parents=True, exist_ok=True, mode=0o700)
         lock = _lock(hidden)
@@ -259,6 +260,8 @@ def _make_directory(path: Path) -> int | None:
             raise AssertionError("nobody knows this name yet")
         hidden.rename(path)
     except OSError as error:
+        if lock is not None:
+            os.close(lock)
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise
         return None
