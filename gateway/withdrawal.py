@@ -3,7 +3,8 @@
 A request is admitted by the hold's comparison of record versions; while it runs nothing asks the store. So every worker
 compares, every two seconds and for all of its running requests together, the versions they were admitted with: one
 round trip where requests run, none where none do. `on_revoke: finish` lets them run to their end. An absent or emptied
-store withdraws nothing, and a key that merely expires lets what it began come to its end.
+store withdraws nothing, nor does a record that cannot be read, and a key that merely expires lets what it began come to
+its end.
 """
 
 import asyncio
@@ -12,7 +13,7 @@ import logging
 from collections.abc import Iterable
 from typing import Any
 
-from gateway.core.errors import InvalidKey, StoreAway
+from gateway.core.errors import InvalidKey, RecordUnreadable, StoreAway
 from gateway.core.records import Identity
 from gateway.keys import load_identity
 from gateway.relay import Exchange
@@ -55,7 +56,11 @@ class Withdrawals:
         if not identities:
             return
         for identity, versions in await self._changed(identities.values()):
-            fresh = await load_identity(self._store, self._layout, identity.key_hash)
+            try:
+                fresh = await load_identity(self._store, self._layout, identity.key_hash)
+            except RecordUnreadable:  # the log has it; those of other keys are looked at all the same
+                self._seen[identity.key_hash] = versions
+                continue
             if fresh is None and not await self._is_ours():
                 return
             if fresh is None or fresh.is_withdrawn:

@@ -97,6 +97,23 @@ def test_look_stops_whom_the_records_end(server: ThrowAwayStore, fields: dict[st
     play(server, scenario)
 
 
+def test_look_stops_a_revoked_key_where_the_record_of_another_cannot_be_read(server: ThrowAwayStore) -> None:
+    async def scenario(store: RedisStore, layout: Layout, watch: Withdrawals, identity: Identity) -> None:
+        second = make_identity(key="key_2", project="proj_2")
+        other, running = Running(watch, second), Running(watch, identity)
+        await write_identity(store, layout, second)
+        await store.pipeline([("HSET", layout.key(second.key_hash), "v", 9, "data", '{"id": "key_2", "new": ')])
+        await change(store, layout, identity, revoked_at=5)
+        await watch.look()
+        assert "has been revoked." in running.told
+        assert not other.told
+        await change(store, layout, second, revoked_at=5)
+        await watch.look()
+        assert "has been revoked." in other.told
+
+    play(server, scenario)
+
+
 def test_look_lets_a_stream_finish_where_the_rule_says_so(server: ThrowAwayStore) -> None:
     async def scenario(store: RedisStore, layout: Layout, watch: Withdrawals, identity: Identity) -> None:
         running = Running(watch, identity)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from gateway.core.errors import StoreAway
+from gateway.core.errors import RecordUnreadable, StoreAway
 from gateway.core.forecast import Forecast, forecast
 from gateway.core.neurons import NANO
 from gateway.ledger.rollups import UsageQuery, read_usage, total
@@ -34,7 +34,7 @@ class Burn:
 
 
 async def read_burn(store: Store, layout: Layout) -> Burn:
-    """Today's burn. Raises StoreAway."""
+    """Today's burn. Raises StoreAway, RecordUnreadable."""
     now = int((await store.command("TIME"))[0])
     buckets = await read_usage(store, layout, UsageQuery(now - now % _DAY, now + 1, "1h"))
     return Burn(now, tuple(total(bucket.results).neurons_nano for bucket in buckets))
@@ -58,6 +58,8 @@ async def watch_burn(
                 _log.warning("%s", _told(burn, ahead, free_per_day))
         except StoreAway as error:
             _log.info("today's neurons wait for the store: %s", error.message)
+        except RecordUnreadable as error:
+            _log.warning("today's neurons cannot be counted: %s", error.message)
         await asyncio.sleep(ROUND_SECONDS)
 
 

@@ -55,6 +55,24 @@ def test_watch_burn_reports_until_it_is_cancelled(server: ThrowAwayStore) -> Non
     asyncio.run(play())
 
 
+def test_watch_burn_outlives_a_roll_up_that_cannot_be_read(
+    server: ThrowAwayStore, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def play() -> None:
+        async with open_world(server.url) as world:
+            today = int(time.time()) // DAY * DAY
+            await world.store.command("HSET", world.layout.shared("use", "p", today), f"{today}|proj_1|m", "1 2 x")
+            watching = asyncio.create_task(watch_burn(world.store, world.layout, 10_000, lambda *_: None))
+            while not caplog.records and not watching.done():  # noqa: ASYNC110  # the log has no event
+                await asyncio.sleep(0.01)
+            assert not watching.done()
+            watching.cancel()
+            await asyncio.gather(watching, return_exceptions=True)
+
+    asyncio.run(play())
+    assert "cannot be counted" in caplog.text
+
+
 def test_watch_burn_warns_once_a_day_that_the_free_neurons_do_not_last(
     server: ThrowAwayStore, caplog: pytest.LogCaptureFixture
 ) -> None:
