@@ -24,9 +24,9 @@ NANO_PER_DOLLAR = 10**9
 
 _NUMBER: Final = re.compile(r"-?[0-9]+(\.[0-9]+)?")
 
-# C0, DEL, C1: what a terminal obeys instead of showing it.
-_CONTROL: Final = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]")
-_CONTROL_IN_JSON: Final = re.compile("[\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]")
+# C0, DEL, C1: what a terminal obeys instead of showing it. Joiners are part of how scripts are written.
+_CONTROL: Final = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff]")
+_CONTROL_IN_JSON: Final = re.compile("[\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff]")
 
 # Wide enough for every column where stdout is no terminal: a cut id is of no use to grep.
 _PIPE_WIDTH = 1000

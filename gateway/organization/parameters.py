@@ -17,8 +17,9 @@ from gateway.core.errors import Forbidden, InvalidRequest
 MAX_NAME_LENGTH = 256
 MAX_TAG_NAME_LENGTH = 64
 
-# C0, DEL, C1; what has no width or turns the direction of what follows: names could look like others.
-_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]")
+# C0, DEL, C1; what has no width or turns the direction of what follows: names could look like others. The two joiners
+# stay: Persian, Indic scripts and composed emoji cannot be written without them.
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff]")
 
 # Fractions stay exact on their way from the body: 0.1 cents is 0.1 cents.
 _decode = msgspec.json.Decoder(float_hook=Decimal).decode

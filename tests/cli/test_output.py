@@ -69,6 +69,11 @@ def test_printed_text_of_others_is_shown_not_obeyed(capsys: pytest.CaptureFixtur
     assert all(sign.isprintable() or sign == "\n" for sign in out + err)
 
 
+def test_printed_joiners_of_a_script_stay(capsys: pytest.CaptureFixture[str]) -> None:
+    print_line("می\u200cخواهم")
+    assert capsys.readouterr().out == "می\u200cخواهم\n"
+
+
 def test_print_failure_keeps_the_lines_of_a_list(capsys: pytest.CaptureFixture[str]) -> None:
     print_failure("x is not valid:\n  a\n  b", "")
     assert capsys.readouterr().err == "Error: x is not valid:\n  a\n  b\n"

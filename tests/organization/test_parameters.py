@@ -68,6 +68,11 @@ def test_body_no_number_or_name_can_break_is_refused(raw: bytes) -> None:
     assert refusal(lambda: Body(raw)) is not None
 
 
+@pytest.mark.parametrize("name", ["می\u200cخواهم", "👩\u200d💻"])
+def test_body_joiners_of_scripts_and_emoji_are_part_of_a_name(name: str) -> None:
+    assert Body(msgspec.json.encode({"name": name})).text("name") == name
+
+
 @pytest.mark.parametrize("sign", ["\x00", "\n", "\x1b", "\x7f", "\x9b", "\u200b", "\u202e", "\u2066", "\ufeff"])
 def test_body_control_characters_are_refused_by_name(sign: str) -> None:
     raw = msgspec.json.encode({"name": f"a{sign}b", "tags": {f"a{sign}b": "x"}})
