@@ -61,5 +61,6 @@ class Receipt(msgspec.Struct, omit_defaults=True):
     upstream: str
     attempts: list[Attempt]
     tags: dict[str, str] = {}
+    rolled_up: list[str] = []  # names of the tags that were declared when it was settled: roll-ups count it by these
     queued_ms: int = 0  # waited for its turn at the account
     neurons_source: NeuronsSource = "reported"  # the weakest of the attempts that have neurons

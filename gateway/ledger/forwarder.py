@@ -15,7 +15,7 @@ import msgspec
 from gateway.core.limits import Booking, booking_at
 from gateway.ledger.entries import Entry, Release, Settle, decode_entry
 from gateway.ledger.pace import pace_commands
-from gateway.ledger.places import Places, rollup_name
+from gateway.ledger.places import Places, packed_tags, rollup_name
 from gateway.ledger.row_writing import row_commands
 from gateway.ledger.spool import SpoolDirectory
 from gateway.store.contract import Argument, Store
@@ -155,7 +155,11 @@ class Forwarder:
             row.neurons_nano or 0,
             1 if row.end_reason == "failed" else 0,
         )
-        rest = (self._booked(row.created_ms), self._places.rolled_up(row.tags), int(row.end_reason == "client_gone"))
+        rest = (
+            self._booked(row.created_ms),
+            packed_tags(row.tags, row.rolled_up),
+            int(row.end_reason == "client_gone"),
+        )
         return self._store.step("settle", keys, (*head, *facts, *rest))
 
     def _booked(self, created_ms: int) -> bytes:

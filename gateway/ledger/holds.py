@@ -17,7 +17,7 @@ from gateway.core.pricing import dearest_input
 from gateway.core.rates import Rate
 from gateway.core.records import Identity, Key, Organization, Project
 from gateway.ledger.contract import Held, HoldEnded, HoldRequest, Refused, Revoked, Stale
-from gateway.ledger.places import Keys, Places, rollup_name
+from gateway.ledger.places import Keys, Places, packed_tags, rollup_name
 from gateway.store.contract import Argument, Reply, Store
 from gateway.store.stored import stored
 
@@ -50,6 +50,7 @@ class Carry(msgspec.Struct, frozen=True, array_like=True):
     upstream: str
     stream: bool
     tags: dict[str, str] = {}
+    rolled_up: list[str] = []
 
 
 @dataclass(slots=True, frozen=True)
@@ -165,6 +166,7 @@ class Holds:
 
     def _arguments(self, request: HoldRequest, standing: _Standing, created_ms: int | None) -> list[Argument]:
         project_id, key_id = request.identity.project.id, request.identity.key.id
+        rolled_up = self._places.declared(request.tags)
         return [
             request.id,
             self._clock.argument(),
@@ -180,12 +182,12 @@ class Holds:
             request.price.output_nano_per_mtok,
             standing.meters.packed,
             rollup_name(project_id, key_id, request.model),
-            _encode_carry(_carry(request)),
+            _encode_carry(_carry(request, rolled_up)),
             standing.meters.rates,
             request.spent_nano,
             request.spent_neurons_nano,
             *request.neuron_rates,
-            self._places.rolled_up(request.tags),
+            packed_tags(request.tags, rolled_up),
         ]
 
 
@@ -223,7 +225,7 @@ def _rates(meters: Meters, standings: Sequence[int], now_ms: int) -> tuple[Rate,
     return tuple(found)
 
 
-def _carry(request: HoldRequest) -> Carry:
+def _carry(request: HoldRequest, rolled_up: list[str]) -> Carry:
     identity = request.identity
     return Carry(
         identity.organization.id,
@@ -239,4 +241,5 @@ def _carry(request: HoldRequest) -> Carry:
         request.upstream,
         request.stream,
         request.tags,
+        rolled_up,
     )

@@ -123,6 +123,7 @@ def expired_row(fact: list[Reply]) -> Receipt:
         upstream=carry.upstream,
         attempts=[held],
         tags=carry.tags,
+        rolled_up=carry.rolled_up,
         neurons_source="computed",
     )
 

@@ -1,6 +1,6 @@
 """Which store keys each ledger step touches, in the order its first lines declare. Names only; reads nothing."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
@@ -11,6 +11,7 @@ from gateway.store.layout import Layout
 HOUR_MS = 3_600_000
 DAY_MS = 86_400_000
 LONGEST_VALUE = 100  # characters of a tag's value in a roll-up
+OTHER = "(other)"  # the value under which roll_up counts those for which a day has no room
 _REMEMBERED = 8192
 
 Keys = tuple[str, ...]
@@ -76,12 +77,9 @@ class Places:
         """For due.lua."""
         return (self._holds, self.leases, self._tombstones, self._expired, self._expired_at, self.rowless)
 
-    def rolled_up(self, tags: Mapping[str, str]) -> bytes:
-        """The tags a step rolls up by, as it takes them: those that are declared; empty where there are none."""
-        if not tags:
-            return b""
-        found = [f"{name}={tags[name][:LONGEST_VALUE]}" for name in self._rollup_tags if name in tags]
-        return _pack(found) if found else b""
+    def declared(self, tags: Mapping[str, str]) -> list[str]:
+        """The names of those tags that roll-ups count by now."""
+        return [name for name in self._rollup_tags if name in tags] if tags else []
 
     def _books(self, project_id: str, api_key_id: str, created_ms: int) -> Keys:
         """Three counter hashes and four roll-ups."""
@@ -95,6 +93,11 @@ class Places:
             layout.shared("use", "p", day),
             layout.shared("use", "t", day),
         )
+
+
+def packed_tags(tags: Mapping[str, str], names: Sequence[str]) -> bytes:
+    """The tags a step rolls up by, as it takes them; empty where there are none."""
+    return _pack([f"{name}={tags[name][:LONGEST_VALUE]}" for name in names]) if names else b""
 
 
 def rollup_name(project_id: str, api_key_id: str, model: str) -> str:

@@ -160,6 +160,7 @@ class StoreLedger:
 
     def settle(self, receipt: Receipt) -> None:
         """Append the receipt; from here on it cannot be lost. Raises StoreAway if it could not be written."""
+        receipt.rolled_up = self._places.declared(receipt.tags)
         self._append(Settle(receipt))
         self.live.pop(receipt.id, None)
         self._absence.settled(receipt)

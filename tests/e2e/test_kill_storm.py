@@ -67,7 +67,7 @@ def test_killed_gateways_holds_return_after_the_lease_and_the_books_agree(
     books, took = asyncio.run(final_books(store))
     assert (books.holds, books.rowless) == (set(), set())
     assert sum(sum(held.values()) for held in books.held.values()) == 0
-    assert_books_agree(books, has_tags=False)
+    assert_books_agree(books)
     assert answered <= set(books.rows)
     expired = [row for row in books.rows.values() if row.end_reason == "expired"]
     assert {row.usage_source for row in expired} <= {"estimated"}

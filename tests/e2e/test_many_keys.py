@@ -111,5 +111,5 @@ async def used_by_project(store: ThrowAwayStore, answered: set[str]) -> Counter[
     await opened.close()
     assert answered <= set(books.rows)
     assert books.holds == set()
-    assert_books_agree(books, has_tags=False)
+    assert_books_agree(books)
     return Counter(row.project_id for row in books.rows.values() if row.id in answered)

@@ -113,7 +113,7 @@ def test_storm_across_the_end_of_a_month_keeps_both_budgets(
     assert {status for _, status in seen} == {200, 429}
     books = asyncio.run(quiet_books(store))
     assert books.holds == set()
-    assert_books_agree(books, has_tags=False)
+    assert_books_agree(books)
     months = [datetime.fromtimestamp(moment, UTC).strftime("%Y-%m") for moment in (BOUNDARY - 1, BOUNDARY)]
     spent = dict.fromkeys(months, 0)
     for row in books.rows.values():

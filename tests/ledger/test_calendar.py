@@ -9,7 +9,8 @@ from support.ledgers import World, make_receipt, make_request, open_world
 from support.valkey import ThrowAwayStore
 
 from gateway.core.records import Limit
-from gateway.ledger.audit.book_check import DAY, check_counters
+from gateway.ledger.audit.book_check import check_counters
+from gateway.ledger.audit.row_check import DAY
 from gateway.ledger.contract import Held, Refused
 from gateway.ledger.entries import Settle
 

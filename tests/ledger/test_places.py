@@ -4,7 +4,7 @@ import msgspec
 from support.ledgers import make_identity
 
 from gateway.ledger import places
-from gateway.ledger.places import Places, rollup_name
+from gateway.ledger.places import Places, packed_tags, rollup_name
 from gateway.store.layout import Layout
 
 CREATED = 1_760_000_000_000  # 2025-10-09 08:53:20 UTC
@@ -33,11 +33,14 @@ def test_every_step_stays_in_one_slot() -> None:
         assert len(set(keys)) == len(keys)
 
 
-def test_rolled_up_tags_are_those_declared_in_their_order_and_cut_to_a_length() -> None:
+def test_tags_rolled_up_are_those_declared_in_their_order_and_cut_to_a_length() -> None:
     found = Places(Layout(), ("team", "feature"))
     tags = {"feature": "x" * 200, "other": "y", "team": "a=b|c"}
-    assert msgspec.msgpack.decode(found.rolled_up(tags)) == ["team=a=b|c", "feature=" + "x" * 100]
-    assert found.rolled_up({"other": "y"}) == found.rolled_up({}) == Places(Layout()).rolled_up(tags) == b""
+    names = found.declared(tags)
+    assert names == ["team", "feature"]
+    assert msgspec.msgpack.decode(packed_tags(tags, names)) == ["team=a=b|c", "feature=" + "x" * 100]
+    assert found.declared({"other": "y"}) == found.declared({}) == Places(Layout()).declared(tags) == []
+    assert packed_tags(tags, []) == b""
 
 
 def test_settle_keys_asked_for_many_keys_stay_bounded() -> None:

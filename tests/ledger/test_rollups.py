@@ -31,7 +31,8 @@ async def settle_rows(world: World) -> list[Receipt]:
         receipt = make_receipt(make_request(world.identity, f"r{number}"), created, chosen.randrange(99), number)
         names = {"project_id": f"p{key // 2}", "api_key_id": f"k{key}", "model": f"m{chosen.randrange(2)}"}
         end = chosen.choice(["stop", "failed", "client_gone"])
-        row = replace(receipt, **names, end_reason=end, tags={"team": chosen.choice("abc"), "undeclared": "x"})
+        tags = {"team": chosen.choice("abc"), "undeclared": "x"}
+        row = replace(receipt, **names, end_reason=end, tags=tags, rolled_up=["team"])
         rows.append(row)
         assert await world.settle(number + 1, Settle(row)) == ["OK", number + 1]
     return rows
@@ -108,7 +109,7 @@ def test_roll_up_by_tag_is_bounded_and_the_rest_is_other(server: ThrowAwayStore)
             full = [part for number in range(10_000) for part in (f"{day}|p|m|team={number}", "1 2 3 0 5 0 0 0")]
             await world.store.command("HSET", name, *full)
             known = replace(make_receipt(make_request(world.identity, "r1"), START * 1000), project_id="p", model="m")
-            known = replace(known, created_ms=day * 1000, tags={"team": "7"})
+            known = replace(known, created_ms=day * 1000, tags={"team": "7"}, rolled_up=["team"])
             assert await world.settle(1, Settle(known)) == ["OK", 1]
             assert await world.settle(2, Settle(replace(known, id="r2", tags={"team": "new", "x": "y"}))) == ["OK", 2]
             (bucket,) = await read_usage(world.store, world.layout, UsageQuery(day, day + 1, "1d", tag="team"))

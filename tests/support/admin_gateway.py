@@ -64,6 +64,7 @@ class AdminGateway:
     def add_row(self, **given: Any) -> Receipt:  # any field of a receipt
         """Put a settled request into the store: row, indexes, roll-ups, and the month's counters are left alone."""
         row = a_receipt(**given)
+        row.rolled_up = list(row.tags)
         pipe = self.redis.pipeline()
         pipe.set(self.layout.row(row.id), msgspec.json.encode(row))
         for scope in ("", f"p:{row.project_id}", f"k:{row.api_key_id}"):

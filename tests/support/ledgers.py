@@ -171,8 +171,8 @@ async def read_books(store: Store, layout: Layout) -> Books:
     return books
 
 
-def assert_books_agree(books: Books, *, has_tags: bool = True) -> None:
-    """Rows = roll-ups = counters, in every cut; without `has_tags` those by tag are left out: nothing rebuilds them."""
+def assert_books_agree(books: Books) -> None:
+    """Rows = roll-ups = counters, in every cut."""
     rollups = {letter: Counter[tuple[str, str]]() for letter in "hdpt"}
     used: dict[str, Counter[str]] = {}
     for row in books.rows.values():
@@ -182,7 +182,7 @@ def assert_books_agree(books: Books, *, has_tags: bool = True) -> None:
             for letter in ("h", "d"):
                 rollups[letter][f"{row.project_id}|{row.api_key_id}|{row.model}", str(number)] += value
             rollups["p"][f"{hour}|{row.project_id}|{row.model}", str(number)] += value
-            for tag in row.tags.keys() & set(ROLLUP_TAGS):
+            for tag in row.rolled_up:
                 rollups["t"][f"{hour}|{row.project_id}|{row.model}|{tag}={row.tags[tag]}", str(number)] += value
         for scope in ("o", f"p:{row.project_id}", f"k:{row.api_key_id}"):
             counters = used.setdefault(scope, Counter())
@@ -191,8 +191,7 @@ def assert_books_agree(books: Books, *, has_tags: bool = True) -> None:
                 counters[used_field("tokens", window)[2:]] += row.prompt_tokens + row.completion_tokens
                 counters[used_field("requests", window)[2:]] += 1
                 counters[used_field("neurons", window)[2:]] += row.neurons_nano or 0
-    cuts = "hdpt" if has_tags else "hdp"
-    assert {letter: +books.rollups[letter] for letter in cuts} == {letter: +rollups[letter] for letter in cuts}
+    assert {letter: +books.rollups[letter] for letter in "hdpt"} == {letter: +rollups[letter] for letter in "hdpt"}
     assert {scope: +sums for scope, sums in books.used.items() if +sums} == {k: +v for k, v in used.items() if +v}
 
 

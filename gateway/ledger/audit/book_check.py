@@ -12,12 +12,11 @@ from gateway.core.limits import KINDS, WINDOWS, window_at
 from gateway.ledger.audit.finding import Finding
 from gateway.ledger.audit.pruning import is_past
 from gateway.ledger.audit.reading import portions, read_table, read_together
-from gateway.ledger.audit.row_check import HOUR, Look
+from gateway.ledger.audit.row_check import DAY, HOUR, Look
 from gateway.ledger.audit.sums import ZERO, Sums, add_up, amount, parse_sums, plus
 from gateway.store.contract import Reply, Store
 from gateway.store.layout import Layout
 
-DAY = 86_400
 _RECENT_DAYS = 2  # still being booked into; older days change only by receipts that come late
 _COUNTED_WINDOWS = tuple(name for name in WINDOWS if name != "hour")  # a day's sums do not tell its hours apart
 

@@ -46,20 +46,20 @@ async def walk_rows(
         lowest = last
 
 
-async def read_hash(store: Store, key: str) -> dict[str, bytes]:
-    """A whole hash, in steps."""
+async def read_hash(store: Store, key: str, match: str = "*") -> dict[str, bytes]:
+    """A whole hash, in steps, or its fields of a pattern."""
     found: dict[str, bytes] = {}
     cursor = b"0"
     while True:
-        cursor, flat = await store.command("HSCAN", key, cursor, "COUNT", _SCAN_COUNT)
+        cursor, flat = await store.command("HSCAN", key, cursor, "MATCH", match, "COUNT", _SCAN_COUNT)
         found.update((name.decode(), value) for name, value in zip(flat[::2], flat[1::2], strict=True))
         if cursor == b"0":
             return found
 
 
-async def read_table(store: Store, key: str) -> dict[str, Sums]:
-    """A whole roll-up, in steps: fields that change meanwhile are seen before or after."""
-    return {name: parse_sums(value) for name, value in (await read_hash(store, key)).items()}
+async def read_table(store: Store, key: str, match: str = "*") -> dict[str, Sums]:
+    """A roll-up, in steps: fields that change meanwhile are seen before or after. `match` as in `read_hash`."""
+    return {name: parse_sums(value) for name, value in (await read_hash(store, key, match)).items()}
 
 
 async def read_together(store: Store, places: Sequence[tuple[str, str]]) -> list[Reply]:

@@ -1,7 +1,7 @@
-"""Compares the rows of an hour with the hour's roll-up, and the row indexes with each other. Never writes.
+"""Compares the rows of an hour with its roll-up and its part of the day's by tag, and the row indexes with each other.
 
-The roll-up is read before and after the rows: only fields that did not move in between are compared, so a settle that
-runs beside the check can make a field undecided, never different.
+The roll-ups are read before and after the rows: only fields that did not move in between are compared, so a settle
+that runs beside the check can make a field undecided, never different. Never writes.
 """
 
 from collections import Counter
@@ -11,12 +11,13 @@ from dataclasses import dataclass, field
 from gateway.ledger.audit.finding import Finding
 from gateway.ledger.audit.reading import Indexed, read_table, walk_rows
 from gateway.ledger.audit.sums import ZERO, Sums, plus
-from gateway.ledger.places import rollup_name
+from gateway.ledger.places import LONGEST_VALUE, OTHER, rollup_name
 from gateway.ledger.rollups import row_sums
 from gateway.store.contract import Store
 from gateway.store.layout import Layout
 
 HOUR = 3600
+DAY = 86_400
 
 
 @dataclass(slots=True)
@@ -33,6 +34,7 @@ class RowSums:
     """Rows added up by roll-up field, and how many each index should have."""
 
     by_name: dict[str, Sums] = field(default_factory=dict)
+    by_tag: dict[tuple[str, str], Sums] = field(default_factory=dict)  # field up to the value, value
     scopes: Counter[str] = field(default_factory=Counter)
     findings: list[Finding] = field(default_factory=list)
     rows: int = 0
@@ -45,7 +47,12 @@ class RowSums:
             return
         self.rows += 1
         name = rollup_name(row.project_id, row.api_key_id, row.model)
-        self.by_name[name] = plus(self.by_name.get(name, ZERO), row_sums(row))
+        sums = row_sums(row)
+        self.by_name[name] = plus(self.by_name.get(name, ZERO), sums)
+        for tag in row.rolled_up:
+            hour = row.created_ms // 1000 // HOUR * HOUR
+            place = f"{hour}|{row.project_id}|{row.model}|{tag}=", row.tags[tag][:LONGEST_VALUE]
+            self.by_tag[place] = plus(self.by_tag.get(place, ZERO), sums)
         self.scopes[f"p:{row.project_id}"] += 1
         self.scopes[f"k:{row.api_key_id}"] += 1
 
@@ -62,16 +69,28 @@ async def sum_rows(store: Store, layout: Layout, start_ms: int, end_ms: int) -> 
 
 async def check_hour(store: Store, layout: Layout, hour: int) -> Look:
     """One look at an hour (unix seconds of its start)."""
-    key = layout.shared("use", "h", hour)
+    key, by_tag = layout.shared("use", "h", hour), layout.shared("use", "t", hour - hour % DAY)
     start_ms, end_ms = hour * 1000, (hour + HOUR) * 1000
-    before = await read_table(store, key)
+    before, tags_before = await read_table(store, key), await read_table(store, by_tag, f"{hour}|*")
     rows = await sum_rows(store, layout, start_ms, end_ms)
     short = await _check_indexes(store, layout, rows, start_ms, end_ms)
-    after = await read_table(store, key)
+    after, tags_after = await read_table(store, key), await read_table(store, by_tag, f"{hour}|*")
     look = compare(key, rows.by_name, before, after)
-    look.findings += rows.findings + short
+    tagged = compare(by_tag, _folded(rows.by_tag, tags_after), tags_before, tags_after)
+    look.findings += rows.findings + short + tagged.findings
+    look.moving += tagged.moving
     look.rows = rows.rows
     return look
+
+
+def _folded(by_tag: Mapping[tuple[str, str], Sums], fields: Mapping[str, Sums]) -> dict[str, Sums]:
+    """What rows say by tag, values that found no room in the roll-up under the field they were counted in."""
+    folded: dict[str, Sums] = {}
+    for (start, value), sums in by_tag.items():
+        name, other = start + value, start + OTHER
+        place = other if name not in fields and other in fields else name
+        folded[place] = plus(folded.get(place, ZERO), sums)
+    return folded
 
 
 def compare(key: str, rows: Mapping[str, Sums], before: Mapping[str, Sums], after: Mapping[str, Sums]) -> Look:

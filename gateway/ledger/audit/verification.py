@@ -10,13 +10,13 @@ import re
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
-from gateway.ledger.audit.book_check import DAY, check_counters, check_day
+from gateway.ledger.audit.book_check import check_counters, check_day
 from gateway.ledger.audit.finding import Finding, agreeing
 from gateway.ledger.audit.hold_check import check_holds
 from gateway.ledger.audit.opening import OpeningState, check_opening, read_state
 from gateway.ledger.audit.pruning import prune_counters
 from gateway.ledger.audit.repair import repair
-from gateway.ledger.audit.row_check import HOUR, Look, check_hour
+from gateway.ledger.audit.row_check import DAY, HOUR, Look, check_hour
 from gateway.store.contract import Store
 from gateway.store.layout import Layout
 

@@ -6,7 +6,8 @@ from collections.abc import Awaitable, Callable
 from support.ledgers import fresh_layout
 from support.valkey import ThrowAwayStore
 
-from gateway.ledger.audit.book_check import DAY, check_counters, check_day
+from gateway.ledger.audit.book_check import check_counters, check_day
+from gateway.ledger.audit.row_check import DAY
 from gateway.store.layout import Layout
 from gateway.store.redis_store import RedisStore
 

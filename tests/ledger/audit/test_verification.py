@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -38,8 +38,8 @@ class Site:
     identity: Identity
     verifier: Verifier
 
-    async def serve(self, name: str, prompt: int = 90) -> None:
-        request = make_request(self.identity, name)
+    async def serve(self, name: str, prompt: int = 90, team: str = "search") -> None:
+        request = replace(make_request(self.identity, name), tags={"team": team})
         held = await self.ledger.hold(request)
         assert isinstance(held, Held)
         self.ledger.settle(make_receipt(request, held.created_ms, prompt))
@@ -137,6 +137,16 @@ async def _drop_hours(site: Site) -> None:
     await site.store.command("DEL", await site.first("use:p:*"))
 
 
+async def _raise_tag(site: Site) -> None:
+    key = await site.first("use:t:*")
+    names = await site.store.command("HKEYS", key)
+    await site.store.command("HSET", key, sorted(names)[0], "9 9 9 9 9 9 9 9")
+
+
+async def _drop_tags(site: Site) -> None:
+    await site.store.command("DEL", await site.first("use:t:*"))
+
+
 async def _raise_counter(site: Site) -> None:
     await site.store.command("HINCRBY", site.layout.spent("p:proj_1"), "u:money:total", 5)
 
@@ -163,6 +173,8 @@ async def _move_in_index(site: Site) -> None:
     [
         (_drop_row, "rows"),
         (_raise_hour, "rows"),
+        (_raise_tag, "rows"),
+        (_drop_tags, "rows"),
         (_drop_day, "rollups"),
         (_drop_hours, "rollups"),
         (_raise_counter, "counters"),
@@ -188,7 +200,28 @@ def test_verify_damaged_books_finds_and_repairs(
             assert not left
             assert check in {finding.check for finding in repaired}
             assert await site.verify() == ([], [])
-            assert_books_agree(await read_books(site.store, site.layout), has_tags=False)
+            assert_books_agree(await read_books(site.store, site.layout))
+
+    asyncio.run(play())
+
+
+def test_verify_values_without_room_in_the_roll_up_are_found_under_other(
+    server: ThrowAwayStore, tmp_path: Path
+) -> None:
+    async def play() -> None:
+        async with open_site(server.url, tmp_path) as site:
+            await site.serve("first")
+            await site.drain()
+            key = await site.first("use:t:*")
+            full = [part for number in range(10_000) for part in (f"0|p|m|team={number}", "1 2 3 0 5 0 0 0")]
+            await site.store.command("HSET", key, *full)
+            for number, team in enumerate(("search", "late", "later")):
+                await site.serve(f"r{number}", team=team)
+            await site.drain()
+            fields = [name.decode() for name in await site.store.command("HKEYS", key) if name[:2] != b"0|"]
+            assert any(name.endswith("|team=(other)") for name in fields)
+            assert not any("|team=late" in name for name in fields)
+            assert await site.verify() == ([], [])
 
     asyncio.run(play())
 
@@ -219,7 +252,7 @@ def test_portion_difference_with_receipts_on_their_way_is_waiting(server: ThrowA
             await site.store.command("DEL", site.layout.row("r1"))
             verifier = Verifier(site.store, site.layout, lambda: 1, (0.0,))
             portion = await verifier.portion(Assignment())
-            assert (portion.findings, portion.waiting, portion.cursor) == ([], 2, COUNTERS)
+            assert (portion.findings, portion.waiting, portion.cursor) == ([], 3, COUNTERS)
 
     asyncio.run(play())
 
