@@ -136,7 +136,9 @@ def _address_file(parent: Parent) -> Iterator[Endpoint]:
     """While the gateway runs, `url` in its data directory tells the other commands where it is."""
     endpoint = reachable(parent.settings.server, parent.port)
     file = parent.settings.data_dir / "url"
-    file.write_text(endpoint.base_url.removesuffix("/v1") + "\n", encoding="ascii")
+    whole = file.with_name("url.new")  # nobody reads half of it, also while the one of a restarted gateway is replaced
+    whole.write_text(endpoint.base_url.removesuffix("/v1") + "\n", encoding="ascii")
+    whole.replace(file)
     try:
         yield endpoint
     finally:

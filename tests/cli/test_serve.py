@@ -57,6 +57,17 @@ def test_demo_says_what_it_is_and_answers_with_the_first_key(folder: Path) -> No
     assert not (folder / "data" / "demo" / "url").exists()
 
 
+def test_address_left_behind_is_replaced_whole(folder: Path) -> None:
+    (folder / "data" / "demo").mkdir(mode=0o700, parents=True)
+    file, second_name = folder / "data" / "demo" / "url", folder / "left"
+    file.write_text("http://127.0.0.1:1\n")
+    second_name.hardlink_to(file)
+    with ServedGateway(folder, "--demo") as gateway:
+        assert f"{file.read_text().strip()}/v1" == gateway.base_url
+        assert second_name.read_text() == "http://127.0.0.1:1\n"  # not written over
+        assert [path.name for path in file.parent.glob("url*")] == ["url"]
+
+
 def test_service_manager_is_told_when_it_serves(folder: Path) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
         manager.bind(str(folder / "notify"))
