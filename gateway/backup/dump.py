@@ -16,12 +16,12 @@ import msgspec
 
 from gateway import __version__
 from gateway.backup.archive import FORMAT, VERSION, Header, Kind, Writer
-from gateway.core.receipt import Receipt
 from gateway.ledger.audit.auditor import LEASE_MS
 from gateway.ledger.audit.opening import read_state
 from gateway.ledger.audit.reading import walk_rows
 from gateway.store.contract import Argument, Reply, Store
 from gateway.store.layout import Layout
+from gateway.store.lease import Lease
 
 PORTION: Final = 500  # keys per round trip
 _FIELDS: Final = 1000  # of one key per round trip
@@ -61,21 +61,20 @@ async def begin(store: Store, layout: Layout, *, demo: bool = False) -> Header:
 
 async def dump(store: Store, layout: Layout, writer: Writer, progress: Progress) -> int:
     """Write everything but the end; how many rows. Raises StoreAway, CannotDump where rows are being trimmed."""
-    lease, name = layout.shared("verification_lease"), f"backup.{secrets.token_hex(8)}"
-    await store.command("SET", lease, name, "PX", LEASE_MS)  # who holds it trims, and we do not
+    lease = Lease(store, layout.shared("verification_lease"), f"backup.{secrets.token_hex(8)}", LEASE_MS)
+    await lease.seize()  # who holds it trims, and we do not
     try:
         before = await read_state(store, layout)
         async for portion in _names(store, layout):
             await _write_keys(store, layout, writer, portion)
             progress(len(portion), "records and counters")
-            await store.command("SET", lease, name, "PX", LEASE_MS)
-        rows = await _write_rows(store, layout, writer, progress, (lease, name))
+            await lease.seize()
+        rows = await _write_rows(store, layout, writer, progress, lease)
         if before.pending or await read_state(store, layout) != before:
             raise CannotDump("rows were being trimmed meanwhile; try again now")
         return rows
     finally:
-        if await store.command("GET", lease) == name.encode():
-            await store.command("DEL", lease)
+        await lease.release()
 
 
 async def _names(store: Store, layout: Layout) -> AsyncIterator[list[str]]:
@@ -160,24 +159,21 @@ def _without_holds(flat: list[bytes]) -> list[bytes]:
     return kept
 
 
-async def _write_rows(store: Store, layout: Layout, writer: Writer, progress: Progress, lease: tuple[str, str]) -> int:
+async def _write_rows(store: Store, layout: Layout, writer: Writer, progress: Progress, lease: Lease) -> int:
     """All rows, oldest first, the spools' positions, and the rows of the last hour that came behind our back."""
     seconds, _ = await store.command("TIME")
     recent_ms = int(seconds) * 1000 - _LATE_MS
     recent, count = set[str](), 0
-    for start_ms, kind in ((0, "row"), (recent_ms, "late row")):
+    passes: tuple[tuple[int, Kind], ...] = ((0, "row"), (recent_ms, "late row"))
+    for start_ms, kind in passes:
         async for entries in walk_rows(store, layout, start_ms, 2**53):
             rows = [entry.row for entry in entries if entry.row is not None and entry.id not in recent]
             recent.update(entry.id for entry in entries if entry.created_ms >= recent_ms)
             for row in rows:
-                _add_row(writer, kind, row)
+                writer.add(kind, row.id, [_encode_row(row)])
             count += len(rows)
             progress(len(rows), "rows")
-            await store.command("SET", lease[0], lease[1], "PX", LEASE_MS)
+            await lease.seize()
         if kind == "row":  # what is seen from here on may be past the positions
             await _write_keys(store, layout, writer, [layout.shared("applied")])
     return count
-
-
-def _add_row(writer: Writer, kind: str, row: Receipt) -> None:
-    writer.add("row" if kind == "row" else "late row", row.id, [_encode_row(row)])

@@ -7,6 +7,7 @@ from gateway.ledger.audit.auditor import read_standing
 from gateway.ledger.audit.finding import Finding
 from gateway.ledger.audit.verification import Assignment, Portion, UnknownCursor, Verifier
 from gateway.organization.exchange import Question
+from gateway.store.lease import Lease
 
 _LATEST_SECOND = 4_102_444_800  # 2100-01-01
 _LEASE_MS = 120_000  # how long a repair that died keeps the next one out
@@ -57,8 +58,8 @@ async def repair_books(question: Question) -> Verification:
     is_repair = body.flag("repair") or False
     body.done()
     store, layout = question.service.registry.store, question.service.registry.layout
-    lease = layout.shared("repair_lease")
-    if await store.command("SET", lease, question.actor.request_id, "NX", "PX", _LEASE_MS) is None:
+    lease = Lease(store, layout.shared("repair_lease"), question.actor.request_id, _LEASE_MS)
+    if not await lease.hold():
         raise Conflict("The books are being repaired by somebody else; try again in a minute.")
     try:
         if is_repair and page is None:  # said before anything is done, so that no repair escapes the audit
@@ -67,7 +68,7 @@ async def repair_books(question: Question) -> Verification:
             )
         answer = await _verify(question, Assignment(since, page, is_repair=is_repair))
     finally:
-        await store.command("DEL", lease)
+        await lease.release()
     if answer.repaired:
         named = [msgspec.structs.asdict(each) for each in answer.repaired[:_NAMED_REPAIRS]]
         await question.service.registry.tell(

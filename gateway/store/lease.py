@@ -23,6 +23,10 @@ class Lease:
         await self._store.command("PEXPIRE", self._key, self._milliseconds)
         return True
 
+    async def seize(self) -> None:
+        """Have it for another while, whoever has it now. Raises StoreAway."""
+        await self._store.command("SET", self._key, self._name, "PX", self._milliseconds)
+
     async def release(self) -> None:
         """Leave it to others at once. Raises StoreAway."""
         if await self._is_mine():

@@ -20,6 +20,8 @@ def test_lease_is_held_by_one_kept_left_and_taken_over() -> None:
             await one.release()
             assert [await two.hold(), await one.hold()] == [True, False]
             assert 0 < await store.command("PTTL", "turn") <= 60_000
+            await one.seize()
+            assert [await one.hold(), await two.hold()] == [True, False]
             await store.command("DEL", "turn")  # its holder died and it ran out
             assert await one.hold() is True
         finally:
