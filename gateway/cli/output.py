@@ -19,14 +19,11 @@ from rich.table import Table
 from rich.text import Text
 
 from gateway.cli.fitting import Fitted, fit
+from gateway.core.unseen import UNSEEN, UNSEEN_IN_JSON
 
 NANO_PER_DOLLAR = 10**9
 
 _NUMBER: Final = re.compile(r"-?[0-9]+(\.[0-9]+)?")
-
-# C0, DEL, C1: what a terminal obeys instead of showing it. Joiners are part of how scripts are written.
-_CONTROL: Final = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff]")
-_CONTROL_IN_JSON: Final = re.compile("[\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff]")
 
 # Wide enough for every column where stdout is no terminal: a cut id is of no use to grep.
 _PIPE_WIDTH = 1000
@@ -99,14 +96,14 @@ def print_csv(columns: Sequence[Column], rows: Iterable[Row]) -> None:
 def print_json(value: object) -> None:
     """Indented JSON. What it may hold unescaped and a terminal obeys is escaped, which changes no value."""
     text = msgspec.json.format(msgspec.json.encode(value), indent=2).decode()
-    sys.stdout.write(_CONTROL_IN_JSON.sub(lambda found: f"\\u{ord(found[0]):04x}", text) + "\n")
+    sys.stdout.write(UNSEEN_IN_JSON.sub(lambda found: f"\\u{ord(found[0]):04x}", text) + "\n")
 
 
 def visible(text: str) -> str:
     """Text of others as it may go to a terminal: control characters, line ends too, written out as `\\x1b`, and
     likewise what has no width or turns the direction of the text, as `\\u202e`.
     """
-    return _CONTROL.sub(lambda found: _written_out(ord(found[0])), text)
+    return UNSEEN.sub(lambda found: _written_out(ord(found[0])), text)
 
 
 def _written_out(code: int) -> str:

@@ -4,7 +4,6 @@ Whatever a caller sends is either used or refused by name: a mistyped filter mus
 Errors carry OpenAI's codes and name the parameter. It knows nothing of any endpoint.
 """
 
-import re
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
@@ -13,13 +12,10 @@ from urllib.parse import parse_qsl
 import msgspec
 
 from gateway.core.errors import Forbidden, InvalidRequest
+from gateway.core.unseen import UNSEEN
 
 MAX_NAME_LENGTH = 256
 MAX_TAG_NAME_LENGTH = 64
-
-# C0, DEL, C1; what has no width or turns the direction of what follows: names could look like others. The two joiners
-# stay: Persian, Indic scripts and composed emoji cannot be written without them.
-_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff]")
 
 # Fractions stay exact on their way from the body: 0.1 cents is 0.1 cents.
 _decode = msgspec.json.Decoder(float_hook=Decimal).decode
@@ -95,7 +91,7 @@ def _checked_text(name: str, value: object) -> str:
 
 def _refuse_control(name: str, value: str) -> None:
     """A name is shown to administrators: it must not steer the terminal or end the line it is shown on."""
-    if found := _CONTROL.search(value):
+    if found := UNSEEN.search(value):
         raise InvalidRequest(
             f"Invalid '{name}': control and invisible characters are not allowed, but there is {_code(found[0])}.",
             param=name,
