@@ -87,14 +87,12 @@ def apply_file(context: typer.Context, options: ApplyOptions) -> None:
         report = Report(options.dry_run, [*map(_line, steps)], [*map(_line, left_alone)])
         if not options.as_json:
             _tell(steps, left_alone, options.file)
-        if not options.dry_run and steps:
-            try:
+        try:
+            if not options.dry_run and steps:
                 _perform(steps, options, Execution(connection, state, report))
-            finally:  # what was made before a step was refused is not lost
-                if options.as_json:
-                    print_json(report)
-        elif options.as_json:
-            print_json(report)
+        finally:  # what was made before a step was refused is not lost
+            if options.as_json:
+                print_json(report)
     if report.done and not options.as_json:
         print_note(f"Done: {_count(steps)}.")
 

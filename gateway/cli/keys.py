@@ -17,12 +17,12 @@ from gateway.cli.session import (
     Yes,
     account_named,
     accounts_path,
-    all_projects,
     confirm,
     connect,
     find_key,
     find_project,
     keys_path,
+    projects_meant,
 )
 from gateway.cli.views import IssuedKey, Key, NewAccount, Project
 
@@ -86,7 +86,7 @@ def list_keys(
 ) -> None:
     """List the keys, never their secrets."""
     with connect(context) as connection:
-        projects = [find_project(connection, project)] if project else all_projects(connection)
+        projects = projects_meant(connection, project)
         parameters = {"include_revoked": "true" if revoked else "false"}
         found = [item for each in projects for item in connection.items(keys_path(each.id), parameters)]
     if as_json:
@@ -214,7 +214,7 @@ def _is_owner(key: Key, name_or_id: str) -> bool:
 
 def _keys_of_owner(connection: Connection, owner: str, project: str | None) -> list[Key]:
     """Every key that is not revoked of the service accounts with this name or id. Raises CommandFailed."""
-    projects = [find_project(connection, project)] if project else all_projects(connection)
+    projects = projects_meant(connection, project)
     listed = [key for each in projects for key in decode_all(connection.items(keys_path(each.id)), Key)]
     found = [key for key in listed if _is_owner(key, owner)]
     if not found:

@@ -6,9 +6,8 @@ import msgspec
 import typer
 
 from gateway.cli.connection import Connection
-from gateway.cli.failure import CommandFailed, ExitCode
 from gateway.cli.output import Column, print_json, print_note, print_table, show_moment
-from gateway.cli.session import AsJson, Yes, accounts_path, all_projects, confirm, connect, find_project
+from gateway.cli.session import AsJson, Yes, accounts_path, choose, confirm, connect, find_project, projects_meant
 from gateway.cli.views import Account, Project
 
 app = typer.Typer(no_args_is_help=True, help="Service accounts: who owns keys, a program or a person.")
@@ -98,22 +97,13 @@ def delete_account(
 
 
 def _accounts(connection: Connection, project: str | None) -> list[tuple[Project, msgspec.Raw]]:
-    projects = [find_project(connection, project)] if project else all_projects(connection)
+    projects = projects_meant(connection, project)
     return [(each, item) for each in projects for item in connection.items(accounts_path(each.id))]
 
 
 def _find(connection: Connection, name_or_id: str, project: str | None) -> tuple[Project, Account]:
     """The account with this id, or the only one with this name. Raises CommandFailed."""
     listed = [(owner, msgspec.json.decode(raw, type=Account)) for owner, raw in _accounts(connection, project)]
-    exact = [each for each in listed if each[1].id == name_or_id]
-    found = exact or [each for each in listed if each[1].name == name_or_id]
-    if not found:
-        raise CommandFailed(
-            f"There is no service account '{name_or_id}'.",
-            ExitCode.REFUSED,
-            "`gateway service-accounts list` shows all, with their ids.",
-        )
-    if len(found) > 1:
-        ids = ", ".join(account.id for _, account in found)
-        raise CommandFailed(f"Several service accounts are named '{name_or_id}': {ids}.", ExitCode.USAGE, "Use the id.")
-    return found[0]
+    advice = "`gateway service-accounts list` shows all, with their ids."
+    chosen = choose([account for _, account in listed], name_or_id, "service account", advice)
+    return next(each for each in listed if each[1] is chosen)

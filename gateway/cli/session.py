@@ -1,6 +1,7 @@
 """What the commands that talk to a running gateway share: the connection, and finding projects and keys."""
 
-from typing import Annotated
+from collections.abc import Sequence
+from typing import Annotated, TypeVar
 
 import msgspec
 import typer
@@ -13,6 +14,8 @@ from gateway.cli.views import Account, Key, Project
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print the API's own JSON.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")]
+
+NamedT = TypeVar("NamedT", Account, Project)
 
 
 def connect(context: typer.Context) -> Connection:
@@ -39,18 +42,24 @@ def all_projects(connection: Connection) -> list[Project]:
 
 def find_project(connection: Connection, name_or_id: str) -> Project:
     """The project with this id, or the only active one with this name. Raises CommandFailed."""
-    projects = all_projects(connection)
-    exact = [project for project in projects if project.id == name_or_id]
-    found = exact or [project for project in projects if project.name == name_or_id and project.status == "active"]
+    usable = [each for each in all_projects(connection) if each.status == "active" or each.id == name_or_id]
+    advice = "`gateway projects list` shows all; `gateway projects create NAME` makes one."
+    return choose(usable, name_or_id, "project", advice)
+
+
+def projects_meant(connection: Connection, project: str | None) -> list[Project]:
+    """The one that is named, all where none is. Raises CommandFailed."""
+    return [find_project(connection, project)] if project else all_projects(connection)
+
+
+def choose(listed: Sequence[NamedT], name_or_id: str, noun: str, advice: str) -> NamedT:
+    """The one with this id, or the only one with this name. Raises CommandFailed."""
+    found = [each for each in listed if each.id == name_or_id] or [each for each in listed if each.name == name_or_id]
     if not found:
-        raise CommandFailed(
-            f"There is no project '{name_or_id}'.",
-            ExitCode.REFUSED,
-            "`gateway projects list` shows all; `gateway projects create NAME` makes one.",
-        )
+        raise CommandFailed(f"There is no {noun} '{name_or_id}'.", ExitCode.REFUSED, advice)
     if len(found) > 1:
-        ids = ", ".join(project.id for project in found)
-        raise CommandFailed(f"Several projects are named '{name_or_id}': {ids}.", ExitCode.USAGE, "Use the id.")
+        ids = ", ".join(each.id for each in found)
+        raise CommandFailed(f"Several {noun}s are named '{name_or_id}': {ids}.", ExitCode.USAGE, "Use the id.")
     return found[0]
 
 
@@ -61,7 +70,7 @@ def find_key(connection: Connection, name_or_id: str, project: str | None = None
     """
     asked = {"include_revoked": "true" if with_revoked else "false"}
     named: list[Key] = []
-    for each in [find_project(connection, project)] if project else all_projects(connection):
+    for each in projects_meant(connection, project):
         for key in decode_all(connection.items(keys_path(each.id), asked), Key):
             if key.id == name_or_id:
                 return key
