@@ -20,7 +20,7 @@ from support.clock import begin_within_day
 from support.command_line import run_gateway
 from support.dashboard import DAY, FAST, Script, Visit, chromium, month_start, play_script, sign_in, visit
 from support.gateway import ADMIN_KEY, GatewayProcess, gateway, simulator
-from support.valkey import ThrowAwayStore, throw_away_store
+from support.valkey import ThrowAwayStore
 
 from gateway.simulator import Simulator
 
@@ -39,12 +39,6 @@ VIEWS = {
 @pytest.fixture(scope="module")
 def upstream() -> Iterator[Simulator]:
     with simulator() as started:
-        yield started
-
-
-@pytest.fixture(scope="module")
-def store() -> Iterator[ThrowAwayStore]:
-    with throw_away_store() as started:
         yield started
 
 
